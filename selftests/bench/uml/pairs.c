@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pairs: the sender's CPU time of three ways to move one hot file over TCP
+ *
+ * A sender (this process) and a receiver (its child) share one TCP connection
+ * on loopback. Each round moves the file once in each way, one call a way, and
+ * starts with another way than the last round did. A round gives a ratio of
+ * neighbours in time, the result is the median of the rounds' ratios: what
+ * disturbs the machine for seconds disturbs all ways alike.
+ *
+ * The receiver discards by recv(MSG_TRUNC), which copies nothing: it should
+ * take as little of the CPU and of its caches from the sender as it can. The
+ * next way starts when the receiver has everything.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/pagewire.h>
+
+#include "limit.h"
+
+#define WARM_UP_ROUNDS 2
+#define RECEIVE_BYTES  (16u << 20)
+
+struct bench {
+	int file;
+	int socket;
+	int pagewire;
+	int limit;
+	int received; /* pipe: a byte when the receiver has one file's bytes */
+	uint64_t size;
+	unsigned int rounds;
+	clockid_t receiver_clock;
+};
+
+struct way {
+	const char *name;
+	void (*send)(const struct bench *bench);
+	bool present;
+	/* nanoseconds, one per round */
+	double *sender;
+	double *receiver;
+	double *ratio;
+};
+
+static void fail(const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "pairs: error: ");
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static int check(int result, const char *what)
+{
+	if (result < 0)
+		fail("%s: %s", what, strerror(errno));
+	return result;
+}
+
+static void *allocate(size_t bytes)
+{
+	void *memory = calloc(1, bytes);
+
+	if (!memory)
+		fail("out of memory for %zu bytes", bytes);
+	return memory;
+}
+
+static double now(clockid_t clock)
+{
+	struct timespec t;
+
+	check(clock_gettime(clock, &t), "clock_gettime");
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static void send_by_sendfile(const struct bench *bench)
+{
+	off_t offset = 0;
+	ssize_t sent = sendfile(bench->socket, bench->file, &offset,
+				bench->size);
+
+	if (sent < 0 || (uint64_t)sent != bench->size)
+		fail("sendfile sent %zd of %llu bytes: %s", sent,
+		     (unsigned long long)bench->size, strerror(errno));
+}
+
+static void send_by_sg(const struct bench *bench)
+{
+	struct pagewire_segment segment = {
+		.kind = PAGEWIRE_SEGMENT_FILE,
+		.fd = bench->file,
+		.length = bench->size,
+	};
+	struct pagewire_send send = {
+		.segments = (uintptr_t)&segment,
+		.nr_segments = 1,
+		.socket = bench->socket,
+		.path = PAGEWIRE_PATH_SG,
+		.flags = PAGEWIRE_SEND_SG_ONLY,
+	};
+
+	check(ioctl(bench->pagewire, PAGEWIRE_IOC_SEND, &send),
+	      "PAGEWIRE_IOC_SEND");
+	if (send.result.passed_bytes != bench->size)
+		fail("path sg passed %llu of %llu bytes, status %d, reason %u",
+		     (unsigned long long)send.result.passed_bytes,
+		     (unsigned long long)bench->size, send.result.status,
+		     send.result.reason);
+}
+
+static void send_limit(const struct bench *bench)
+{
+	struct pagewire_limit_send send = {
+		.bytes = bench->size,
+		.socket = bench->socket,
+	};
+
+	check(ioctl(bench->limit, PAGEWIRE_LIMIT_IOC_SEND, &send),
+	      "PAGEWIRE_LIMIT_IOC_SEND");
+	if (send.bytes != bench->size)
+		fail("the limit sent %llu of %llu bytes",
+		     (unsigned long long)send.bytes,
+		     (unsigned long long)bench->size);
+}
+
+static struct way ways[] = {
+	{ .name = "sendfile", .send = send_by_sendfile },
+	{ .name = "sg", .send = send_by_sg },
+	{ .name = "limit", .send = send_limit },
+};
+#define NR_WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static void make_file(struct bench *bench, const char *path)
+{
+	static char block[1 << 20];
+	uint64_t done;
+
+	bench->file = check(open(path, O_RDWR | O_CREAT | O_TRUNC, 0600), path);
+	unlink(path);
+	for (done = 0; done < bench->size; done += sizeof(block)) {
+		memset(block, (int)(done >> 20), sizeof(block));
+		if (write(bench->file, block, sizeof(block)) != sizeof(block))
+			fail("%s: can't write %llu MiB: %s", path,
+			     (unsigned long long)(bench->size >> 20),
+			     strerror(errno));
+	}
+}
+
+static void loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	int fd = check(socket(AF_INET, SOCK_DGRAM, 0), "socket");
+
+	check(ioctl(fd, SIOCGIFFLAGS, &request), "lo");
+	if (!(request.ifr_flags & IFF_UP)) {
+		request.ifr_flags |= IFF_UP;
+		check(ioctl(fd, SIOCSIFFLAGS, &request), "lo up");
+	}
+	close(fd);
+}
+
+static void receive_for_ever(int fd, int done, uint64_t size)
+{
+	uint64_t got = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, NULL, RECEIVE_BYTES, MSG_TRUNC)) > 0) {
+		got += n;
+		for (; got >= size; got -= size)
+			if (write(done, "", 1) != 1)
+				_exit(1);
+	}
+	_exit(n < 0 || got);
+}
+
+static pid_t start_receiver(struct bench *bench)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t length = sizeof(address);
+	int listener, done[2];
+	pid_t pid;
+
+	loopback_up();
+	listener = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	check(bind(listener, (struct sockaddr *)&address, length), "bind");
+	check(listen(listener, 1), "listen");
+	check(getsockname(listener, (struct sockaddr *)&address, &length),
+	      "getsockname");
+	check(pipe(done), "pipe");
+	pid = check(fork(), "fork");
+	if (pid == 0)
+		receive_for_ever(check(accept(listener, NULL, NULL), "accept"),
+				 done[1], bench->size);
+	close(listener);
+	close(done[1]);
+	bench->received = done[0];
+	bench->socket = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	check(connect(bench->socket, (struct sockaddr *)&address, length),
+	      "connect");
+	if (clock_getcpuclockid(pid, &bench->receiver_clock))
+		fail("no CPU clock of process %d", pid);
+	return pid;
+}
+
+static void measure(const struct bench *bench, struct way *way,
+		    unsigned int round)
+{
+	double sender, receiver;
+	char byte;
+
+	receiver = now(bench->receiver_clock);
+	sender = now(CLOCK_PROCESS_CPUTIME_ID);
+	way->send(bench);
+	way->sender[round] = now(CLOCK_PROCESS_CPUTIME_ID) - sender;
+	if (read(bench->received, &byte, 1) != 1)
+		fail("the receiver died");
+	way->receiver[round] = now(bench->receiver_clock) - receiver;
+}
+
+static void run_rounds(const struct bench *bench)
+{
+	unsigned int round, i;
+
+	for (round = 0; round < bench->rounds + WARM_UP_ROUNDS; round++) {
+		unsigned int slot =
+			round < WARM_UP_ROUNDS ? 0 : round - WARM_UP_ROUNDS;
+
+		for (i = 0; i < NR_WAYS; i++) {
+			struct way *way = &ways[(round + i) % NR_WAYS];
+
+			if (way->present)
+				measure(bench, way, slot);
+		}
+		for (i = 0; i < NR_WAYS; i++)
+			ways[i].ratio[slot] =
+				ways[i].sender[slot] / ways[0].sender[slot];
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const double *sorted, unsigned int n)
+{
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+static void print_table(const struct bench *bench)
+{
+	unsigned int last = bench->rounds - 1, i;
+	double kib = bench->size / 1024.0;
+
+	printf("%u rounds of %llu MiB, hot, 4 KiB folios on tmpfs, one TCP connection on loopback\n",
+	       bench->rounds, (unsigned long long)(bench->size >> 20));
+	printf("%-9s | %-23s | %-10s | %s\n", "", "sender CPU, ns per KiB",
+	       "receiver", "sender, ratio to sendfile");
+	printf("%-9s | %7s %7s %7s | %10s | %7s %7s %7s\n", "way", "min",
+	       "median", "max", "median", "min", "median", "max");
+	for (i = 0; i < NR_WAYS; i++) {
+		struct way *way = &ways[i];
+
+		if (!way->present)
+			continue;
+		qsort(way->sender, bench->rounds, sizeof(double), compare);
+		qsort(way->receiver, bench->rounds, sizeof(double), compare);
+		qsort(way->ratio, bench->rounds, sizeof(double), compare);
+		printf("%-9s | %7.1f %7.1f %7.1f | %10.1f | %7.2f %7.2f %7.2f\n",
+		       way->name, way->sender[0] / kib,
+		       median(way->sender, bench->rounds) / kib,
+		       way->sender[last] / kib,
+		       median(way->receiver, bench->rounds) / kib,
+		       way->ratio[0], median(way->ratio, bench->rounds),
+		       way->ratio[last]);
+	}
+}
+
+static void print_ratios(const struct bench *bench)
+{
+	unsigned int i;
+
+	for (i = 1; i < NR_WAYS; i++)
+		if (ways[i].present)
+			printf("%s/sendfile %.2f%s", ways[i].name,
+			       median(ways[i].ratio, bench->rounds),
+			       i < NR_WAYS - 1 ? " " : "\n");
+}
+
+static uint64_t number(const char *text, const char *option)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !value || value > 1 << 20) {
+		fprintf(stderr, "pairs: %s needs a number from 1 to %u\n",
+			option, 1 << 20);
+		exit(2);
+	}
+	return value;
+}
+
+static void usage(void)
+{
+	puts("Usage: pairs [--rounds N] [--mib N] [--file PATH] [--no-pagewire]\n"
+	     "Alternate sendfile(2), pagewire's path sg and the limit in rounds and\n"
+	     "print the sender's CPU time of each, and the ratios.\n"
+	     "  --rounds N     counted rounds (default 101)\n"
+	     "  --mib N        size of the file in MiB (default 256)\n"
+	     "  --file PATH    where to make the file (default /tmp/pairs.data)\n"
+	     "  --no-pagewire  without /dev/pagewire\n"
+	     "Exit status: 0 done, 1 failed, 2 usage.");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "mib", required_argument, NULL, 'm' },
+		{ "file", required_argument, NULL, 'f' },
+		{ "no-pagewire", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct bench bench = { .size = 256u << 20, .rounds = 101 };
+	const char *path = "/tmp/pairs.data";
+	bool want_pagewire = true;
+	unsigned int i;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'r':
+			bench.rounds = number(optarg, "--rounds");
+			break;
+		case 'm':
+			bench.size = number(optarg, "--mib") << 20;
+			break;
+		case 'f':
+			path = optarg;
+			break;
+		case 'n':
+			want_pagewire = false;
+			break;
+		case 'h':
+			usage();
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	for (i = 0; i < NR_WAYS; i++) {
+		ways[i].present = ways[i].send != send_by_sg || want_pagewire;
+		ways[i].sender = allocate(bench.rounds * sizeof(double));
+		ways[i].receiver = allocate(bench.rounds * sizeof(double));
+		ways[i].ratio = allocate(bench.rounds * sizeof(double));
+	}
+	signal(SIGPIPE, SIG_IGN);
+	make_file(&bench, path);
+	if (want_pagewire)
+		bench.pagewire = check(open("/dev/pagewire", O_RDWR),
+				       "/dev/pagewire");
+	bench.limit = check(open("/dev/pagewire-limit", O_RDWR),
+			    "/dev/pagewire-limit");
+	start_receiver(&bench);
+	run_rounds(&bench);
+	close(bench.socket);
+	wait(NULL);
+	print_table(&bench);
+	print_ratios(&bench);
+	return fflush(stdout) ? 1 : 0;
+}
