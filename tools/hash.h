@@ -4,18 +4,16 @@
 #define PAGEWIRE_TOOLS_HASH_H
 
 #include <stddef.h>
-#include <nettle/sha2.h>
 
-#define HASH_HEX_SIZE (2 * SHA256_DIGEST_SIZE + 1)
+#define HASH_HEX_SIZE (2 * 32 + 1)
 
-struct hash {
-	struct sha256_ctx ctx;
-};
+struct hash;
 
-void hash_start(struct hash *hash);
+/* Never NULL: without memory the program ends. */
+struct hash *hash_start(void);
 void hash_add(struct hash *hash, const void *bytes, size_t length);
 
-/* Writes the digest in hexadecimal, with its terminating zero. */
+/* Writes the digest in hexadecimal, with its terminating zero, and frees @hash. */
 void hash_end(struct hash *hash, char hex[HASH_HEX_SIZE]);
 
 #endif

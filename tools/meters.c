@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <linux/magic.h>
+
+#include "meters.h"
+#include "out.h"
+
+uint64_t meters_get(const struct meters *meters, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < meters->count; i++)
+		if (!strcmp(meters->list[i].name, name))
+			return meters->list[i].value;
+	return 0;
+}
+
+static void put(struct meters *meters, const char *name, uint64_t value)
+{
+	if (meters->count == METERS_MAX)
+		return;
+	snprintf(meters->list[meters->count].name, METERS_NAME_SIZE, "%s", name);
+	meters->list[meters->count++].value = value;
+}
+
+void meters_add(struct meters *sum, const struct meters *other)
+{
+	size_t i, j;
+
+	for (i = 0; i < other->count; i++) {
+		for (j = 0; j < sum->count; j++)
+			if (!strcmp(sum->list[j].name, other->list[i].name))
+				break;
+		if (j < sum->count)
+			sum->list[j].value += other->list[i].value;
+		else
+			put(sum, other->list[i].name, other->list[i].value);
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+int meters_paths(char names[METERS_MAX_PATHS][METERS_NAME_SIZE])
+{
+	DIR *directory = opendir(METERS_DIRECTORY "/path");
+	struct dirent *entry;
+	int count = 0;
+
+	if (!directory)
+		return -errno;
+	while ((entry = readdir(directory)) && count < METERS_MAX_PATHS)
+		if (entry->d_name[0] != '.')
+			snprintf(names[count++], METERS_NAME_SIZE, "%.*s", METERS_NAME_SIZE - 1,
+				 entry->d_name);
+	closedir(directory);
+	qsort(names, count, METERS_NAME_SIZE, by_name);
+	return count;
+}
+
+/* Lines "name value". A line of another form means another module than this tool knows. */
+static int read_file(const char *file_name, struct meters *meters)
+{
+	FILE *file = fopen(file_name, "re");
+	char name[METERS_NAME_SIZE];
+	unsigned long long value;
+	int fields;
+
+	if (!file)
+		return -errno;
+	meters->count = 0;
+	while ((fields = fscanf(file, "%39s %llu", name, &value)) == 2)
+		put(meters, name, value);
+	fields = fields == EOF && !ferror(file) ? 0 : -EBADMSG;
+	fclose(file);
+	return fields;
+}
+
+int meters_read_path(const char *path, struct meters *meters)
+{
+	char file_name[sizeof(METERS_DIRECTORY "/path/") + METERS_NAME_SIZE];
+
+	snprintf(meters->path, sizeof(meters->path), "%s", path);
+	snprintf(file_name, sizeof(file_name), METERS_DIRECTORY "/path/%s", meters->path);
+	return read_file(file_name, meters);
+}
+
+int meters_read_gauges(struct meters *meters)
+{
+	meters->path[0] = 0;
+	return read_file(METERS_DIRECTORY "/gauges", meters);
+}
+
+int meters_reset(void)
+{
+	int file = open(METERS_DIRECTORY "/reset", O_WRONLY | O_CLOEXEC);
+	int error = 0;
+
+	if (file < 0)
+		return -errno;
+	if (write(file, "1\n", 2) < 0)
+		error = -errno;
+	close(file);
+	return error;
+}
+
+enum meters_state meters_state(void)
+{
+	struct statfs fs;
+
+	if (statfs(METERS_DEBUGFS, &fs) < 0 || fs.f_type != DEBUGFS_MAGIC)
+		return METERS_NOT_MOUNTED;
+	if (access(METERS_DEBUGFS, X_OK) < 0)
+		return METERS_NO_PERMISSION;
+	if (access(METERS_DIRECTORY, F_OK) < 0)
+		return METERS_NO_MODULE;
+	return access(METERS_DIRECTORY "/gauges", R_OK) < 0 ? METERS_NO_PERMISSION
+							    : METERS_READABLE;
+}
+
+const char *meters_state_text(enum meters_state state)
+{
+	switch (state) {
+	case METERS_READABLE:
+		return "readable";
+	case METERS_NOT_MOUNTED:
+		return "debugfs is not mounted there";
+	case METERS_NO_PERMISSION:
+		return "no permission to read debugfs";
+	case METERS_NO_MODULE:
+		return "the module pagewire is not loaded";
+	}
+	return "";
+}
+
+const char *meters_state_remedy(enum meters_state state)
+{
+	switch (state) {
+	case METERS_READABLE:
+		break;
+	case METERS_NOT_MOUNTED:
+		return "mount -t debugfs none " METERS_DEBUGFS;
+	case METERS_NO_PERMISSION:
+		return "run as root; kernel lockdown forbids debugfs even then";
+	case METERS_NO_MODULE:
+		return "load it as root: modprobe pagewire, or insmod pagewire.ko";
+	}
+	return NULL;
+}
+
+void meters_error(int error)
+{
+	enum meters_state state = meters_state();
+
+	if (state != METERS_READABLE)
+		out_error(meters_state_remedy(state), METERS_DIRECTORY ": %s",
+			  meters_state_text(state));
+	else
+		out_error("tool and module may differ in age: run 'pagewire doctor'",
+			  METERS_DIRECTORY ": %s", strerror(-error));
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The module's counters in debugfs: the only place that reads or resets them. */
+#ifndef PAGEWIRE_TOOLS_METERS_H
+#define PAGEWIRE_TOOLS_METERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define METERS_DEBUGFS	 "/sys/kernel/debug"
+#define METERS_DIRECTORY METERS_DEBUGFS "/pagewire"
+
+#define METERS_MAX	 64
+#define METERS_NAME_SIZE 40
+#define METERS_MAX_PATHS 16
+
+/* Counters in the order in which the module lists them. */
+struct meters {
+	char path[METERS_NAME_SIZE]; /* which path they are of; "" for gauges and totals */
+	size_t count;
+	struct {
+		char name[METERS_NAME_SIZE];
+		uint64_t value;
+	} list[METERS_MAX];
+};
+
+/* The value called @name, 0 if the module has none of that name. */
+uint64_t meters_get(const struct meters *meters, const char *name);
+
+/* Adds @other to @sum, by name. */
+void meters_add(struct meters *sum, const struct meters *other);
+
+/*
+ * Names of the paths that have counters, sorted. Returns how many, or -errno
+ * when they can't be read: meters_error() explains that one.
+ */
+int meters_paths(char names[METERS_MAX_PATHS][METERS_NAME_SIZE]);
+
+/* All three: 0 or -errno. */
+int meters_read_path(const char *path, struct meters *meters);
+int meters_read_gauges(struct meters *meters);
+int meters_reset(void);
+
+/* Tells the user why one of the above gave @error (negative), and what to do. */
+void meters_error(int error);
+
+/* What stands in the way of reading them. */
+enum meters_state {
+	METERS_READABLE,
+	METERS_NOT_MOUNTED,
+	METERS_NO_PERMISSION,
+	METERS_NO_MODULE,
+};
+enum meters_state meters_state(void);
+const char *meters_state_text(enum meters_state state);
+const char *meters_state_remedy(enum meters_state state);
+
+#endif
