@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The fixture of most tests: the device, a socket pair and a file, once for
+ * each path. Its teardown asserts the module's law, after every test.
+ */
+#ifndef PAGEWIRE_TEST_FIXTURE_H
+#define PAGEWIRE_TEST_FIXTURE_H
+
+#include "kselftest_harness.h"
+
+#include "lib.h"
+
+/* An odd size: the last page isn't full. */
+#define FILE_SIZE (3 * MIB + 1234)
+#define FILE_SEED 7
+
+FIXTURE(send)
+{
+	int device;
+	struct pair pair;
+	struct testfile file;
+};
+
+FIXTURE_VARIANT(send)
+{
+	uint32_t path;
+};
+
+/* clang-format off */
+FIXTURE_VARIANT_ADD(send, copy) { .path = PAGEWIRE_PATH_COPY };
+FIXTURE_VARIANT_ADD(send, sg) { .path = PAGEWIRE_PATH_SG };
+/* clang-format on */
+
+FIXTURE_SETUP(send)
+{
+	self->device = device_open();
+	self->pair = pair_open_large();
+	testfile_create(&self->file, test_dir(0), FILE_SIZE, FILE_SEED);
+}
+
+FIXTURE_TEARDOWN(send)
+{
+	const char *broken = NULL;
+
+	pair_close(&self->pair);
+	testfile_close(&self->file);
+	close(self->device);
+	if (counters_available())
+		broken = module_at_rest();
+	EXPECT_EQ(NULL, broken)
+	{
+		TH_LOG("%s", broken);
+	}
+}
+
+#define RESULT_FORMAT \
+	"status %d reason %u segment %u+%llu bytes %llu passed %llu copied %llu why %#x flags %#x"
+#define RESULT_VALUES(r)                                                                \
+	(r)->status, (r)->reason, (r)->segment, (unsigned long long)(r)->segment_bytes, \
+		(unsigned long long)(r)->bytes, (unsigned long long)(r)->passed_bytes,  \
+		(unsigned long long)(r)->copied_bytes, (r)->copied_why, (r)->flags
+
+/*
+ * What holds of every result, whatever ended the transfer.
+ */
+static inline void expect_consistent(struct __test_metadata *_metadata,
+				     const struct pagewire_send *send)
+{
+	const struct pagewire_result *r = &send->result;
+	unsigned int i;
+
+	EXPECT_EQ(send->cookie, r->cookie);
+	EXPECT_EQ(send->path, r->path);
+	EXPECT_EQ(r->bytes, r->passed_bytes + r->copied_bytes);
+	EXPECT_EQ(!!r->passed_bytes, !!r->descriptors);
+	EXPECT_EQ(!!r->copied_bytes, !!r->copies);
+	EXPECT_EQ(!!r->copied_bytes, !!r->copied_why);
+	EXPECT_LE(r->segment, send->nr_segments);
+	EXPECT_LE(r->status, 0);
+	EXPECT_EQ(0, r->flags & ~PAGEWIRE_RESULT_SHORT);
+	for (i = 0; i < ARRAY_SIZE(r->reserved); i++)
+		EXPECT_EQ(0, r->reserved[i]);
+	if (!_metadata->passed)
+		TH_LOG(RESULT_FORMAT, RESULT_VALUES(r));
+}
+
+/* The transfer ran, all of it went out. */
+static inline void expect_all_sent(struct __test_metadata *_metadata,
+				   const struct pagewire_send *send, uint64_t bytes)
+{
+	const struct pagewire_result *r = &send->result;
+
+	expect_consistent(_metadata, send);
+	EXPECT_EQ(0, r->status);
+	EXPECT_EQ(0, r->reason);
+	EXPECT_EQ(bytes, r->bytes);
+	EXPECT_EQ(send->nr_segments, r->segment);
+	EXPECT_EQ(0, r->segment_bytes);
+	if (!_metadata->passed)
+		TH_LOG(RESULT_FORMAT, RESULT_VALUES(r));
+}
+
+/* The transfer was refused, nothing was sent. */
+static inline void expect_refused(struct __test_metadata *_metadata, int device,
+				  struct pagewire_send *send, int error, uint32_t reason,
+				  uint32_t segment, const char *what)
+{
+	const struct pagewire_result *r = &send->result;
+	bool before = _metadata->passed;
+
+	_metadata->passed = 1;
+	EXPECT_EQ(-error, device_send(device, send));
+	EXPECT_EQ(-error, r->status);
+	EXPECT_EQ(reason, r->reason);
+	EXPECT_EQ(segment, r->segment);
+	EXPECT_EQ(0, r->bytes);
+	expect_consistent(_metadata, send);
+	if (!_metadata->passed)
+		TH_LOG("that was: %s", what);
+	_metadata->passed &= before;
+}
+
+static inline void expect_bytes(struct __test_metadata *_metadata, const uint8_t *expected,
+				const uint8_t *seen, size_t length, const char *what)
+{
+	EXPECT_EQ(-1, first_difference(expected, seen, length))
+	{
+		TH_LOG("that was: %s, first of %zu bytes to differ", what, length);
+	}
+}
+
+/* Nothing of this test has arrived at the peer. */
+static inline void expect_silence(struct __test_metadata *_metadata, int rx)
+{
+	uint8_t byte;
+
+	EXPECT_EQ(0, read_available(rx, &byte, 1, 0))
+	{
+		TH_LOG("bytes have arrived that nobody should have sent");
+	}
+}
+
+#endif
