@@ -10,7 +10,8 @@ DELAY_MS=30
 SIZE=$((8 * 1024 * 1024))
 PAGES=$((SIZE / PAGE))
 
-command -v dmsetup >/dev/null && have_module dm_mod || skip_all "no device mapper"
+command -v dmsetup >/dev/null || skip_all "no dmsetup: apt-get install dmsetup"
+have_module dm_mod || skip_all "no device mapper in this kernel"
 dir=$(disk_dir)
 at_exit rm -rf "$dir"
 truncate -s 48M "$dir/disk.img"
@@ -22,7 +23,8 @@ dm_create pwtest "$linear" || skip_all "no device mapper target 'linear': $(cat 
 at_exit umount -l "$TMP/mnt"
 device=/dev/mapper/pwtest
 mkdir -p "$TMP/mnt"
-make_ext4 "$device" && mount "$device" "$TMP/mnt" || skip_all "no ext4 on a mapped device"
+make_ext4 "$device" || skip_all "mkfs.ext4 fails on a mapped device"
+mount "$device" "$TMP/mnt" || skip_all "ext4 can't be mounted from a mapped device"
 file=$TMP/mnt/data
 random_file "$TMP/expected" "$SIZE"
 cp "$TMP/expected" "$file"
@@ -103,7 +105,7 @@ if [ -n "$physical" ]; then
 $bad $n error
 $((bad + n)) $((sectors - bad - n)) linear $disk $((bad + n))"
 	mount "$device" "$TMP/mnt"
-	readable=$(cat "$file" 2>/dev/null | wc -c)
+	readable=$(dd if="$file" bs=$PAGE 2>/dev/null | wc -c)
 	check_equal "bad block: read(2) stops at it, so the disk is as bad as intended" "$readable" "$bad_at"
 
 	for path in sg copy; do

@@ -230,14 +230,14 @@ loop_device() { losetup -f --show "$1"; }
 dm_create()
 {
 	export DM_DISABLE_UDEV=1
-	dmsetup create --noudevsync --noudevrules "$1" --table "$2" 2>"$ERR" || return 1
+	dmsetup create --noudevsync --noudevrules "$1" <<<"$2" 2>"$ERR" || return 1
 	at_exit dmsetup remove --force "$1"
 	[ -e "/dev/mapper/$1" ]
 }
 
 dm_reload()
 {
-	dmsetup suspend --nolockfs "$1" && dmsetup load "$1" --table "$2" && dmsetup resume --noudevsync "$1"
+	dmsetup suspend --nolockfs "$1" && dmsetup load "$1" <<<"$2" && dmsetup resume --noudevsync "$1"
 }
 
 # --- counters --------------------------------------------------------------------
@@ -343,6 +343,9 @@ listens()
 	done
 	return 1
 }
+
+# gone PID: no such process, or one that only waits to be reaped.
+gone() { [ ! -d "/proc/$1" ] || grep -q "^State:.Z" "/proc/$1/status" 2>/dev/null; }
 
 # wait_until SECONDS COMMAND...
 wait_until()
