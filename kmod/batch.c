@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/gfp.h>
+
+#include "batch.h"
+#include "compat.h"
+#include "fault.h"
+#include "meter.h"
+
+static_assert(sizeof(struct pw_hold) * PW_BATCH_MAX <= PAGE_SIZE);
+static_assert(PW_BATCH_MAX * PAGE_SIZE >= PW_BATCH_BYTES);
+
+int pw_batch_init(struct pw_batch *batch)
+{
+	memset(batch, 0, sizeof(*batch));
+	batch->bv = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	batch->hold = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (batch->bv && batch->hold)
+		return 0;
+	pw_batch_exit(batch);
+	return -ENOMEM;
+}
+
+static enum pw_gauge gauge_of(const struct pw_hold *hold)
+{
+	return hold->why ? PW_G_MEMORY_PAGES : PW_G_PINNED_PAGES;
+}
+
+static void drop(struct pw_hold *hold)
+{
+	pw_gauge_add(gauge_of(hold), -folio_nr_pages(hold->folio));
+	folio_put(hold->folio);
+}
+
+void pw_batch_reset(struct pw_batch *batch)
+{
+	while (batch->hold_first < batch->nr_hold)
+		drop(&batch->hold[batch->hold_first++]);
+	batch->nr_bv = 0;
+	batch->nr_hold = 0;
+	batch->bv_first = 0;
+	batch->bv_done = 0;
+	batch->hold_first = 0;
+	batch->hold_done = 0;
+	batch->bytes = 0;
+	batch->copy = false;
+}
+
+void pw_batch_exit(struct pw_batch *batch)
+{
+	pw_batch_reset(batch);
+	free_page((unsigned long)batch->hold);
+	free_page((unsigned long)batch->bv);
+}
+
+/*
+ * Pages that follow each other in memory may share a descriptor. Comparing
+ * struct page pointers is right in every memory model, for the consumers of
+ * a descriptor step through struct page in the same way.
+ */
+static bool extends(const struct bio_vec *bv, struct page *page,
+		    unsigned int offset)
+{
+	unsigned int end = bv->bv_offset + bv->bv_len;
+
+	return bv->bv_page + (end >> PAGE_SHIFT) == page &&
+	       offset_in_page(end) == offset;
+}
+
+void pw_batch_add(struct pw_batch *batch, struct folio *folio, size_t offset,
+		  u32 len, u16 segment, u8 why)
+{
+	struct page *page = folio_page(folio, offset >> PAGE_SHIFT);
+	struct pw_hold *hold = &batch->hold[batch->nr_hold];
+	struct bio_vec *bv = &batch->bv[batch->nr_bv];
+	bool merge;
+
+	if (PW_FAULT_BYTE && offset_in_page(offset))
+		offset--;
+	offset = offset_in_page(offset);
+
+	merge = batch->nr_bv && extends(bv - 1, page, offset) &&
+		(PW_MERGE_FOLIOS || hold[-1].folio == folio);
+	if (merge) {
+		bv[-1].bv_len += len;
+	} else {
+		bv->bv_page = page;
+		bv->bv_offset = offset;
+		bv->bv_len = len;
+		batch->nr_bv++;
+	}
+
+	hold->folio = folio;
+	hold->bytes = len;
+	hold->segment = segment;
+	hold->why = why;
+	batch->nr_hold++;
+	batch->bytes += len;
+	pw_gauge_add(gauge_of(hold), folio_nr_pages(folio));
+}
+
+bool pw_batch_consume(struct pw_batch *batch, size_t max, struct pw_span *span)
+{
+	struct pw_hold *hold = &batch->hold[batch->hold_first];
+
+	if (!max)
+		return false;
+
+	span->segment = hold->segment;
+	span->why = hold->why;
+	span->bytes = 0;
+
+	while (max && hold->segment == span->segment &&
+	       hold->why == span->why) {
+		u32 n = min_t(size_t, max, hold->bytes - batch->hold_done);
+
+		span->bytes += n;
+		max -= n;
+		batch->hold_done += n;
+		if (batch->hold_done < hold->bytes)
+			break;
+		batch->hold_done = 0;
+		batch->hold_first++;
+		if (!PW_FAULT_LEAK || batch->hold_first < batch->nr_hold)
+			drop(hold);
+		if (batch->hold_first == batch->nr_hold)
+			break;
+		hold++;
+	}
+	batch->bytes -= span->bytes;
+	return true;
+}
+
+unsigned int pw_batch_advance(struct pw_batch *batch, size_t max)
+{
+	unsigned int begun = 0;
+
+	while (max) {
+		struct bio_vec *bv = &batch->bv[batch->bv_first];
+		u32 n = min_t(size_t, max, bv->bv_len - batch->bv_done);
+
+		if (!batch->bv_done)
+			begun++;
+		max -= n;
+		batch->bv_done += n;
+		if (batch->bv_done == bv->bv_len) {
+			batch->bv_done = 0;
+			batch->bv_first++;
+		}
+	}
+	return begun;
+}

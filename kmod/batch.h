@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * batch: page descriptors on their way from sources to the sink.
+ *
+ * A source adds folios, each with a reference that the batch takes over; the
+ * sink sends from the front; the transfer consumes what the socket took. Two
+ * arrays, one page each, describe the same bytes: bio_vecs, merged as far as
+ * neighbours allow, for the socket; and holds, one per folio added, which
+ * carry the reference and say to which segment the bytes belong and why they
+ * were copied, if they were.
+ *
+ * One thread works on a batch; nothing here locks. Adding doesn't sleep.
+ */
+#ifndef PAGEWIRE_BATCH_H
+#define PAGEWIRE_BATCH_H
+
+#include <linux/bvec.h>
+#include <linux/mm.h>
+
+#define PW_BATCH_BYTES	(1u << 20)
+#define PW_BATCH_MAX	(PAGE_SIZE / sizeof(struct bio_vec))
+
+/**
+ * struct pw_hold - a folio in a batch
+ * @folio: the reference
+ * @bytes: how many of its bytes the batch sends
+ * @segment: number of the segment they belong to
+ * @why: enum pagewire_reason for which they were copied into this folio;
+ *	0: the folio is the page cache's own
+ */
+struct pw_hold {
+	struct folio *folio;
+	u32 bytes;
+	u16 segment;
+	u8 why;
+};
+
+/**
+ * struct pw_batch - descriptors, oldest first
+ * @bv: descriptors
+ * @hold: folios
+ * @nr_bv: used entries of @bv
+ * @nr_hold: used entries of @hold
+ * @bv_first: first descriptor that isn't wholly consumed
+ * @bv_done: bytes of it that are
+ * @hold_first: first folio that isn't wholly consumed
+ * @hold_done: bytes of it that are
+ * @bytes: bytes not consumed
+ * @copy: the socket shall copy these, not take the pages. One mode a batch
+ */
+struct pw_batch {
+	struct bio_vec *bv;
+	struct pw_hold *hold;
+	unsigned int nr_bv;
+	unsigned int nr_hold;
+	unsigned int bv_first;
+	unsigned int bv_done;
+	unsigned int hold_first;
+	unsigned int hold_done;
+	u32 bytes;
+	bool copy;
+};
+
+/* Bytes from the front that belong to one segment and have one reason. */
+struct pw_span {
+	u32 bytes;
+	u16 segment;
+	u8 why;
+};
+
+int pw_batch_init(struct pw_batch *batch);	/* may sleep; 0 or -ENOMEM */
+/* Drops every reference still held; the batch is ready to be filled again. */
+void pw_batch_reset(struct pw_batch *batch);
+void pw_batch_exit(struct pw_batch *batch);
+
+/* Bytes that may still be added; 0 when it is full in any respect. */
+static inline u32 pw_batch_room(const struct pw_batch *batch)
+{
+	return batch->nr_hold == PW_BATCH_MAX ? 0 :
+						PW_BATCH_BYTES - batch->bytes;
+}
+
+/* Takes over one reference of folio. len <= room; offset, len in the folio. */
+void pw_batch_add(struct pw_batch *batch, struct folio *folio, size_t offset,
+		  u32 len, u16 segment, u8 why);
+
+/*
+ * Consumes the first span of the batch, at most max bytes of it, and drops
+ * the references of folios that are done. False when max is 0.
+ */
+bool pw_batch_consume(struct pw_batch *batch, size_t max, struct pw_span *span);
+
+/* Consumes max bytes of descriptors; returns how many were begun by it. */
+unsigned int pw_batch_advance(struct pw_batch *batch, size_t max);
+
+#endif /* PAGEWIRE_BATCH_H */

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page cache's own folios, as descriptors.
+ *
+ * The walk takes references without locks, as read(2) does: a folio that is
+ * up to date may be sent, whatever happens to the file afterwards. The size
+ * of the file is looked at after that, so that what a truncation zeroes is
+ * never sent as data beyond the end.
+ */
+#include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/pagevec.h>
+#include <linux/shmem_fs.h>
+
+#include "trace.h"
+#include "transfer.h"
+
+static struct folio *get_folio(struct address_space *mapping, pgoff_t index)
+{
+	struct folio_batch fb;
+
+	folio_batch_init(&fb);
+	filemap_get_folios_contig(mapping, &(pgoff_t){ index }, index, &fb);
+	return folio_batch_count(&fb) ? fb.folios[0] : NULL;
+}
+
+/* Pages of the range from index on, for read-ahead to have in view. */
+static unsigned long pages_left(const struct pw_segment *seg, pgoff_t index)
+{
+	return ((seg->end - 1) >> PAGE_SHIFT) - index + 1;
+}
+
+/*
+ * Reads ahead from index on; folio: the marked folio that was met there, or
+ * NULL where the page is missing. What came into the cache meanwhile is
+ * counted, other readers' pages with it if they are at the same file.
+ */
+static void read_ahead(struct pw_transfer *t, struct pw_segment *seg,
+		       pgoff_t index, struct folio *folio)
+{
+	struct address_space *mapping = seg->file->f_mapping;
+	unsigned long before = READ_ONCE(mapping->nrpages), after;
+
+	DEFINE_READAHEAD(ractl, seg->file, &seg->file->f_ra, mapping, index);
+	if (folio)
+		page_cache_async_ra(&ractl, folio, pages_left(seg, index));
+	else
+		page_cache_sync_ra(&ractl, pages_left(seg, index));
+	after = READ_ONCE(mapping->nrpages);
+	if (after > before)
+		pw_count(t, PW_M_READAHEAD_PAGES, after - before);
+}
+
+static void disk_wait(struct pw_transfer *t, pgoff_t index)
+{
+	t->result.disk_waits++;
+	pw_count(t, PW_M_DISK_WAITS, 1);
+	trace_pagewire_disk_wait(t, index);
+}
+
+/* Reads one folio ourselves: read-ahead is a hint, and its errors are silent. */
+static int read_folio(struct pw_transfer *t, struct address_space *mapping,
+		      struct file *file, pgoff_t index)
+{
+	struct folio *folio;
+
+	disk_wait(t, index);
+	/* Truncation and hole punching keep new folios out with this lock. */
+	filemap_invalidate_lock_shared(mapping);
+	folio = read_cache_folio(mapping, index, NULL, file);
+	filemap_invalidate_unlock_shared(mapping);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	folio_put(folio);
+	return 0;
+}
+
+/* Waits until the page at index is in the cache and up to date. */
+static int wait_for_folio(struct pw_transfer *t, struct pw_segment *seg,
+			  pgoff_t index)
+{
+	struct address_space *mapping = seg->file->f_mapping;
+	struct folio *folio = get_folio(mapping, index);
+	bool ready;
+	int err = 0;
+
+	if (folio) {
+		if (folio_test_locked(folio) && !folio_test_uptodate(folio)) {
+			disk_wait(t, index);
+			err = folio_wait_locked_killable(folio);
+		}
+		ready = folio_test_uptodate(folio);
+		folio_put(folio);
+		if (err)
+			return -EINTR;
+		if (ready)
+			return 0;
+	}
+	return read_folio(t, mapping, seg->file, index);
+}
+
+/* The page at index isn't ready. Returns 0 when it is worth looking again. */
+static int miss(struct pw_transfer *t, unsigned int nr, struct folio *folio)
+{
+	struct pw_segment *seg = &t->segments[nr];
+	struct address_space *mapping = seg->file->f_mapping;
+	pgoff_t index = seg->pos >> PAGE_SHIFT;
+	int err;
+
+	/*
+	 * tmpfs has no read_folio: a page that isn't there is a hole or swapped
+	 * out, and its own read_iter knows which.
+	 */
+	if (shmem_mapping(mapping)) {
+		if (t->batch.bytes)
+			return 0;
+		return pw_source_read_some(t, nr, PAGE_SIZE -
+					   offset_in_page(seg->pos),
+					   PAGEWIRE_WHY_NO_PAGE);
+	}
+
+	/* The disk works while we send what we have, if we have something. */
+	if (!folio)
+		read_ahead(t, seg, index, NULL);
+	if (t->batch.bytes)
+		return 0;
+
+	t->state = PW_STATE_DISK;
+	err = wait_for_folio(t, seg, index);
+	t->state = PW_STATE_SENDING;
+	return err;
+}
+
+/* How many of the folios, from the first, may be sent; starts read-ahead. */
+static unsigned int count_ready(struct pw_transfer *t, struct pw_segment *seg,
+				const struct folio_batch *fb)
+{
+	unsigned int i;
+
+	for (i = 0; i < folio_batch_count(fb); i++) {
+		struct folio *folio = fb->folios[i];
+
+		if (folio_test_readahead(folio))
+			read_ahead(t, seg, folio->index, folio);
+		if (!folio_test_uptodate(folio))
+			break;
+	}
+	return i;
+}
+
+static void count_lookups(struct pw_transfer *t, pgoff_t index,
+			  unsigned int hits, bool missed)
+{
+	/* Waited for, and now found: that was a miss, and counted as one. */
+	if (hits && index == t->missed)
+		hits--;
+	t->result.cache_hits += hits;
+	pw_count(t, PW_M_CACHE_HITS, hits);
+	if (missed && index != t->missed) {
+		t->result.cache_misses++;
+		pw_count(t, PW_M_CACHE_MISSES, 1);
+		t->missed = index;
+	}
+}
+
+/* Takes the segment's end back to the file's, if that comes before it. */
+static void clip_to_size(struct pw_transfer *t, struct pw_segment *seg)
+{
+	u64 size = i_size_read(seg->file->f_mapping->host);
+
+	if (seg->end <= size)
+		return;
+	seg->end = max(seg->pos, size);
+	t->result.flags |= PAGEWIRE_RESULT_SHORT;
+}
+
+/*
+ * Adds the ready folios to the batch, which takes over the references of
+ * those it uses. Returns how many it used.
+ */
+static unsigned int add_folios(struct pw_transfer *t, unsigned int nr,
+			       const struct folio_batch *fb, unsigned int ready)
+{
+	struct pw_segment *seg = &t->segments[nr];
+	unsigned int i;
+
+	if (ready)
+		clip_to_size(t, seg);
+	for (i = 0; i < ready; i++) {
+		struct folio *folio = fb->folios[i];
+		size_t offset = seg->pos - folio_pos(folio);
+		u64 len = min3((u64)(folio_size(folio) - offset),
+			       seg->end - seg->pos,
+			       (u64)pw_batch_room(&t->batch));
+
+		if (!len)
+			break;
+		folio_mark_accessed(folio);
+		pw_batch_add(&t->batch, folio, offset, len, nr, 0);
+		seg->pos += len;
+	}
+	return i;
+}
+
+int pw_source_cache_fill(struct pw_transfer *t, unsigned int nr)
+{
+	struct pw_segment *seg = &t->segments[nr];
+	struct address_space *mapping = seg->file->f_mapping;
+	pgoff_t first, next, last;
+	struct folio_batch fb;
+	unsigned int found, ready, used;
+	int err = 0;
+
+	clip_to_size(t, seg);
+	if (seg->pos == seg->end)
+		return 0;
+
+	first = seg->pos >> PAGE_SHIFT;
+	next = first;
+	last = (min(seg->end, seg->pos + pw_batch_room(&t->batch)) - 1) >>
+	       PAGE_SHIFT;
+	folio_batch_init(&fb);
+	found = filemap_get_folios_contig(mapping, &next, last, &fb);
+
+	ready = count_ready(t, seg, &fb);
+	count_lookups(t, first, ready, !ready);
+	used = add_folios(t, nr, &fb, ready);
+	if (!ready)
+		err = miss(t, nr, found ? fb.folios[0] : NULL);
+	for (; used < found; used++)
+		folio_put(fb.folios[used]);
+
+	seg->file->f_ra.prev_pos = seg->pos ? seg->pos - 1 : 0;
+	return err;
+}
