@@ -146,7 +146,7 @@ unsigned int pw_sink_copies(const struct pw_sink *sink)
 	if (has_tls(sk)) {
 		const struct tls_context *ctx = tls_get_ctx(sk);
 
-		if (ctx && READ_ONCE(ctx->tx_conf) == TLS_SW)
+		if (ctx && ctx->tx_conf == TLS_SW)
 			why = PAGEWIRE_WHY_TLS;
 	}
 	rcu_read_unlock();

@@ -133,7 +133,7 @@ static int miss(struct pw_transfer *t, unsigned int nr, struct folio *folio)
 
 /* How many of the folios, from the first, may be sent; starts read-ahead. */
 static unsigned int count_ready(struct pw_transfer *t, struct pw_segment *seg,
-				const struct folio_batch *fb)
+				struct folio_batch *fb)
 {
 	unsigned int i;
 
@@ -179,7 +179,7 @@ static void clip_to_size(struct pw_transfer *t, struct pw_segment *seg)
  * those it uses. Returns how many it used.
  */
 static unsigned int add_folios(struct pw_transfer *t, unsigned int nr,
-			       const struct folio_batch *fb, unsigned int ready)
+			       struct folio_batch *fb, unsigned int ready)
 {
 	struct pw_segment *seg = &t->segments[nr];
 	unsigned int i;
