@@ -2,9 +2,9 @@
 /*
  * init of the bench-uml kernel: mounts, modules, the benchmark, power off
  *
- * Runs /pairs with its own arguments. Leaves what it printed in /output, the
- * kernel's log in /kernel.log and the exit status in /status: no such file
- * means that the kernel died.
+ * Runs /pairs with its own arguments. Makes the file /started first; leaves
+ * what /pairs printed in /output, the kernel's log in /kernel.log and the exit
+ * status in /status: no such file means that the kernel died.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,6 +68,14 @@ static int run_pairs(char **argv)
 				   128 + WTERMSIG(status);
 }
 
+static void leave_number(const char *path, int number)
+{
+	FILE *out = fopen(path, "w");
+
+	if (!out || fprintf(out, "%d\n", number) < 0 || fclose(out))
+		perror(path);
+}
+
 /* The kernel's warnings must not get lost between boot and power off. */
 static void save_kernel_log(void)
 {
@@ -84,18 +92,16 @@ static void save_kernel_log(void)
 
 int main(int argc, char **argv)
 {
-	FILE *out;
 	int status;
 
 	(void)argc;
+	leave_number("/started", 1);
 	mount_all();
 	load("/pagewire.ko");
 	load("/pagewire-limit.ko");
 	status = run_pairs(argv);
 	save_kernel_log();
-	out = fopen("/status", "w");
-	if (!out || fprintf(out, "%d\n", status) < 0 || fclose(out))
-		perror("init: /status");
+	leave_number("/status", status);
 	reboot(RB_POWER_OFF);
 	return 1;
 }

@@ -37,16 +37,18 @@
 #include "limit.h"
 
 #define WARM_UP_ROUNDS 2
+#define PAGE_BYTES     4096
 #define RECEIVE_BYTES  (16u << 20)
 
 struct bench {
 	int file;
 	int socket;
-	int pagewire;
+	int pagewire; /* -1: measure without */
 	int limit;
 	int received; /* pipe: a byte when the receiver has one file's bytes */
 	uint64_t size;
 	unsigned int rounds;
+	bool scattered; /* the file's pages, in physical memory */
 	clockid_t receiver_clock;
 };
 
@@ -153,20 +155,37 @@ static struct way ways[] = {
 };
 #define NR_WAYS (sizeof(ways) / sizeof(ways[0]))
 
+/*
+ * The order in which pages are written decides where they lie in memory: one
+ * after the other here, which a young system's page cache resembles, or in
+ * random order, which an old one's does: there every page costs a cache miss.
+ */
 static void make_file(struct bench *bench, const char *path)
 {
-	static char block[1 << 20];
-	uint64_t done;
+	uint32_t nr_pages = bench->size / PAGE_BYTES, i;
+	uint32_t *order = allocate(nr_pages * sizeof(*order));
+	static char page[PAGE_BYTES];
 
 	bench->file = check(open(path, O_RDWR | O_CREAT | O_TRUNC, 0600), path);
 	unlink(path);
-	for (done = 0; done < bench->size; done += sizeof(block)) {
-		memset(block, (int)(done >> 20), sizeof(block));
-		if (write(bench->file, block, sizeof(block)) != sizeof(block))
+	srandom(1);
+	for (i = 0; i < nr_pages; i++) {
+		uint32_t other = bench->scattered ? random() % (i + 1) : i;
+
+		order[i] = order[other];
+		order[other] = i;
+	}
+	for (i = 0; i < nr_pages; i++) {
+		off_t offset = (off_t)order[i] * PAGE_BYTES;
+
+		memset(page, (int)order[i], sizeof(page));
+		if (pwrite(bench->file, page, sizeof(page), offset) !=
+		    (ssize_t)sizeof(page))
 			fail("%s: can't write %llu MiB: %s", path,
 			     (unsigned long long)(bench->size >> 20),
 			     strerror(errno));
 	}
+	free(order);
 }
 
 static void loopback_up(void)
@@ -280,8 +299,9 @@ static void print_table(const struct bench *bench)
 	unsigned int last = bench->rounds - 1, i;
 	double kib = bench->size / 1024.0;
 
-	printf("%u rounds of %llu MiB, hot, 4 KiB folios on tmpfs, one TCP connection on loopback\n",
-	       bench->rounds, (unsigned long long)(bench->size >> 20));
+	printf("%u rounds of %llu MiB, hot, %s 4 KiB folios on tmpfs, one TCP connection on loopback\n",
+	       bench->rounds, (unsigned long long)(bench->size >> 20),
+	       bench->scattered ? "scattered" : "adjacent");
 	printf("%-9s | %-23s | %-10s | %s\n", "", "sender CPU, ns per KiB",
 	       "receiver", "sender, ratio to sendfile");
 	printf("%-9s | %7s %7s %7s | %10s | %7s %7s %7s\n", "way", "min",
@@ -330,62 +350,83 @@ static uint64_t number(const char *text, const char *option)
 
 static void usage(void)
 {
-	puts("Usage: pairs [--rounds N] [--mib N] [--file PATH] [--no-pagewire]\n"
+	puts("Usage: pairs [--rounds N] [--mib N] [--file PATH] [--scattered] [--no-pagewire]\n"
 	     "Alternate sendfile(2), pagewire's path sg and the limit in rounds and\n"
 	     "print the sender's CPU time of each, and the ratios.\n"
 	     "  --rounds N     counted rounds (default 101)\n"
 	     "  --mib N        size of the file in MiB (default 256)\n"
 	     "  --file PATH    where to make the file (default /tmp/pairs.data)\n"
+	     "  --scattered    pages in random places of memory, not side by side\n"
 	     "  --no-pagewire  without /dev/pagewire\n"
 	     "Exit status: 0 done, 1 failed, 2 usage.");
 }
 
-int main(int argc, char **argv)
+static void parse_arguments(int argc, char **argv, struct bench *bench,
+			    const char **path)
 {
 	static const struct option options[] = {
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "mib", required_argument, NULL, 'm' },
 		{ "file", required_argument, NULL, 'f' },
+		{ "scattered", no_argument, NULL, 's' },
 		{ "no-pagewire", no_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct bench bench = { .size = 256u << 20, .rounds = 101 };
-	const char *path = "/tmp/pairs.data";
-	bool want_pagewire = true;
-	unsigned int i;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case 'r':
-			bench.rounds = number(optarg, "--rounds");
+			bench->rounds = number(optarg, "--rounds");
 			break;
 		case 'm':
-			bench.size = number(optarg, "--mib") << 20;
+			bench->size = number(optarg, "--mib") << 20;
 			break;
 		case 'f':
-			path = optarg;
+			*path = optarg;
+			break;
+		case 's':
+			bench->scattered = true;
 			break;
 		case 'n':
-			want_pagewire = false;
+			bench->pagewire = -1;
 			break;
 		case 'h':
 			usage();
-			return 0;
+			exit(0);
 		default:
-			return 2;
+			exit(2);
 		}
 	}
-	for (i = 0; i < NR_WAYS; i++) {
-		ways[i].present = ways[i].send != send_by_sg || want_pagewire;
-		ways[i].sender = allocate(bench.rounds * sizeof(double));
-		ways[i].receiver = allocate(bench.rounds * sizeof(double));
-		ways[i].ratio = allocate(bench.rounds * sizeof(double));
+	if (optind < argc) {
+		fprintf(stderr, "pairs: unknown argument '%s'\n", argv[optind]);
+		exit(2);
 	}
+}
+
+static void set_up_ways(unsigned int rounds, bool with_pagewire)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_WAYS; i++) {
+		ways[i].present = ways[i].send != send_by_sg || with_pagewire;
+		ways[i].sender = allocate(rounds * sizeof(double));
+		ways[i].receiver = allocate(rounds * sizeof(double));
+		ways[i].ratio = allocate(rounds * sizeof(double));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = { .size = 256u << 20, .rounds = 101 };
+	const char *path = "/tmp/pairs.data";
+
+	parse_arguments(argc, argv, &bench, &path);
+	set_up_ways(bench.rounds, bench.pagewire >= 0);
 	signal(SIGPIPE, SIG_IGN);
 	make_file(&bench, path);
-	if (want_pagewire)
+	if (bench.pagewire >= 0)
 		bench.pagewire = check(open("/dev/pagewire", O_RDWR),
 				       "/dev/pagewire");
 	bench.limit = check(open("/dev/pagewire-limit", O_RDWR),
