@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The comparison as a table for people, at most 100 columns wide. */
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "out.h"
+
+#define WIDTH 98
+#define BAR   14
+
+/* Text that may be long, in lines of at most WIDTH, each one indented. */
+static void paragraph(const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (column && column + 1 + word > WIDTH) {
+			out_text("\n");
+			column = 0;
+		}
+		out_text("%s%.*s", column ? " " : "  ", (int)word, text);
+		column += word + (column ? 1 : 2);
+		text += word;
+		text += strspn(text, " ");
+	}
+	out_text("\n");
+}
+
+static void bar(double part)
+{
+	bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	int length = part * BAR + 0.5;
+
+	for (int i = 0; i < BAR; i++)
+		out_text("%s", i >= length ? " " : utf8 ? "\u2588" : "#");
+}
+
+static void known_bytes(bool known, double bytes)
+{
+	char text[OUT_NUMBER_SIZE];
+
+	out_text(" %10s", known ? out_bytes(text, bytes) : "n/a");
+}
+
+static void row(const struct comparison *c, const struct trial *trial, const struct series *series,
+		double largest)
+{
+	char text[OUT_NUMBER_SIZE];
+	double value;
+	bool known;
+
+	out_text("%-12s", series->path->name);
+	if (series->unavailable) {
+		out_text("  unavailable: %s\n", series->unavailable);
+		return;
+	}
+	if (series->error) {
+		out_text("  failed: %s\n", series->note ? series->note : strerror(-series->error));
+		return;
+	}
+	known = compare_median(c, series, compare_rate, trial, &value);
+	out_text(" %12s", known ? out_rate(text, value) : "n/a");
+	compare_median(c, series, compare_cpu_per_gib, trial, &value);
+	out_text(" %10.1f", value);
+	if (compare_ratio(c, trial, series, &value)) {
+		out_text(" %6.2f ", value);
+		bar(value / largest);
+	} else {
+		out_text(" %6s %*s", "n/a", BAR, "");
+	}
+	compare_median(c, series, compare_syscalls, trial, &value);
+	out_text(" %8s", out_grouped(text, value));
+	compare_median(c, series, compare_switches, trial, &value);
+	out_text(" %8s", out_grouped(text, value));
+	known = compare_median(c, series, compare_copied, trial, &value);
+	known_bytes(known, value);
+	known = compare_median(c, series, compare_passed, trial, &value);
+	known_bytes(known, value);
+	out_text("%s\n", series->differs ? " WRONG BYTES" : "");
+}
+
+static void notes(const struct comparison *c, const struct trial *trial)
+{
+	for (size_t i = 0; i < c->nr_paths; i++) {
+		const struct series *series = &trial->series[i];
+		char text[256];
+
+		if (!series->note || series->error)
+			continue;
+		snprintf(text, sizeof(text), "%s: %s", series->path->name, series->note);
+		paragraph(text);
+	}
+}
+
+static void table(const struct comparison *c, const struct trial *trial)
+{
+	char size[OUT_NUMBER_SIZE], bytes[OUT_NUMBER_SIZE];
+	double largest = 0, ratio;
+
+	for (size_t i = 0; i < c->nr_paths; i++)
+		if (compare_ratio(c, trial, &trial->series[i], &ratio) && ratio > largest)
+			largest = ratio;
+
+	if (trial->transfers == 1)
+		out_text("\nA round: one transfer of %s\n", out_bytes(size, trial->size));
+	else
+		out_text("\nA round: %llu transfers of %s, one after the other: %s\n",
+			 (unsigned long long)trial->transfers, out_bytes(size, trial->size),
+			 out_bytes(bytes, trial->bytes));
+	out_text("%-12s %12s %10s %-*s %8s %8s %10s %10s\n", "path", "rate", "CPU ms/GiB", BAR + 7,
+		 "x sendfile's CPU", "syscalls", "switches", "copied", "passed");
+	for (size_t i = 0; i < c->nr_paths; i++)
+		row(c, trial, &trial->series[i], largest);
+	notes(c, trial);
+}
+
+static void percent(char *text, size_t size, double part)
+{
+	if (part < 0)
+		snprintf(text, size, "an unknown part");
+	else
+		snprintf(text, size, "%.*f %%", part > 0 && part < 1 ? 1 : 0, part * 100);
+}
+
+static void heading(const struct comparison *c)
+{
+	char size[OUT_NUMBER_SIZE], part[32];
+
+	percent(part, sizeof(part), c->cold ? compare_stayed(c) : c->cached);
+	out_text("%s: %s on %s, %s\n", c->file_name, out_bytes(size, c->file_size),
+		 c->place.filesystem, c->cold ? "cold" : "hot");
+	out_text(c->cold ? "Dropped from the page cache before each transfer; at most %s stayed.\n"
+			 : "Read before the first transfer: %s of it is in the page cache.\n",
+		 part);
+	out_text("%s, %d CPU%s (%s)\n", c->place.kernel, c->place.cpus,
+		 c->place.cpus == 1 ? "" : "s", c->place.cpu);
+	if (c->sender_cpu >= 0)
+		out_text("Loopback, from CPU %d to CPU %d. ", c->sender_cpu, c->receiver_cpu);
+	else
+		out_text("Loopback, sender and receiver on any CPU. ");
+	out_text("%u rounds, all paths in each, in turn: medians\n", c->repeat);
+}
+
+static void explanation(const struct comparison *c)
+{
+	const char *meaning = place_meaning(c->place.kind);
+
+	out_text("\n");
+	paragraph(
+		"CPU: of the sending process. On loopback the receiver's share of TCP runs in the "
+		"sender's calls and is counted there, for all paths alike. x sendfile's CPU: "
+		"median of "
+		"the ratios within each round. Syscalls, switches, copied, passed: of one round.");
+	paragraph("copied, passed: as far as can be seen from here; inside sendfile and splice "
+		  "nothing "
+		  "can. Loopback makes the kernel copy what MSG_ZEROCOPY sends; a network card "
+		  "doesn't.");
+	if (meaning)
+		paragraph(meaning);
+	paragraph(c->verify
+			  ? "Verified: each path's bytes compared with the file in an extra round, "
+			    "by a checksum in the timed ones."
+			  : "Not verified: the receiver dropped the bytes unread.");
+}
+
+void compare_table(const struct comparison *c)
+{
+	setlocale(LC_CTYPE, "");
+	heading(c);
+	for (size_t i = 0; i < c->nr_trials; i++)
+		table(c, &c->trials[i]);
+	explanation(c);
+}
