@@ -137,8 +137,6 @@ int pw_transfer_add_memory(struct pw_transfer *t, u32 length)
 	seg->end = seg->start + length;
 	t->nr++;
 	t->total += length;
-	if (length)
-		pw_count_copy(t);
 	return 0;
 }
 
@@ -210,6 +208,9 @@ static void count_span(struct pw_transfer *t, const struct pw_span *span,
 		r->segment = span->segment;
 		r->segment_bytes = 0;
 	}
+	/* Caller memory was copied long ago, but a refusal counts nothing. */
+	if (!r->segment_bytes && span->why == PAGEWIRE_WHY_MEMORY)
+		pw_count_copy(t);
 	r->segment_bytes += span->bytes;
 
 	if (!why) {

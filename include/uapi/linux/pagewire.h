@@ -159,11 +159,14 @@ enum pagewire_reason {
  *	and the socket layer copied none of them. A device or a tunnel further
  *	down may still copy
  * @copied_bytes: of these, copied by the CPU at least once
- * @descriptors: page descriptors that passed_bytes needed
- * @copies: copy operations that copied_bytes needed
+ * @descriptors: page descriptors that the socket took; those of pages into
+ *	which bytes had been copied are among them
+ * @copies: copy operations: pieces of caller memory sent, reads of a file
+ *	system's own, messages that the socket layer copied
  * @segment_bytes: bytes of segment number @segment that went out
  * @segment: number of the first segment that did not go out whole, or
- *	nr_segments. Refused: the segment that was wrong, or nr_segments
+ *	nr_segments. Refused: the segment that was wrong or could not be read
+ *	from the array, or nr_segments
  * @status: 0, or a negative errno
  * @reason: enum pagewire_reason: why it was refused or why it ended; 0 when
  *	@status says all there is to say
