@@ -29,8 +29,7 @@ static void mount_all(void)
 {
 	check(mount("proc", "/proc", "proc", 0, NULL), "mount /proc");
 	check(mount("sysfs", "/sys", "sysfs", 0, NULL), "mount /sys");
-	check(mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL),
-	      "mount debugfs");
+	check(mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL), "mount debugfs");
 	check(mount("devtmpfs", "/dev", "devtmpfs", 0, NULL), "mount /dev");
 	check(mount("tmpfs", "/tmp", "tmpfs", 0, "size=90%"), "mount /tmp");
 }
@@ -64,8 +63,7 @@ static int run_pairs(char **argv)
 		_exit(127);
 	}
 	check(waitpid(child, &status, 0), "waitpid");
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void leave_number(const char *path, int number)

@@ -20,16 +20,15 @@
 
 #include "limit.h"
 
-#define LIMIT_BATCH	(1UL << 20)
-#define LIMIT_ORDER	get_order(LIMIT_BATCH)
+#define LIMIT_BATCH (1UL << 20)
+#define LIMIT_ORDER get_order(LIMIT_BATCH)
 
 static struct page *limit_pages;
 
 static int limit_batch(struct socket *sock, size_t length, bool more)
 {
 	struct msghdr msg = {
-		.msg_flags = MSG_SPLICE_PAGES | MSG_NOSIGNAL |
-			     (more ? MSG_MORE : 0),
+		.msg_flags = MSG_SPLICE_PAGES | MSG_NOSIGNAL | (more ? MSG_MORE : 0),
 	};
 	struct bio_vec bvec;
 
@@ -55,8 +54,7 @@ static long limit_send(struct pagewire_limit_send *request)
 
 		if (signal_pending(current))
 			break;
-		sent = limit_batch(sock, min_t(u64, left, LIMIT_BATCH),
-				   left > LIMIT_BATCH);
+		sent = limit_batch(sock, min_t(u64, left, LIMIT_BATCH), left > LIMIT_BATCH);
 		if (sent <= 0) {
 			err = sent;
 			break;
@@ -67,8 +65,7 @@ static long limit_send(struct pagewire_limit_send *request)
 	return request->bytes ? 0 : err;
 }
 
-static long limit_ioctl(struct file *file, unsigned int command,
-			unsigned long argument)
+static long limit_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct pagewire_limit_send __user *user = (void __user *)argument;
 	struct pagewire_limit_send request;
@@ -87,23 +84,22 @@ static long limit_ioctl(struct file *file, unsigned int command,
 }
 
 static const struct file_operations limit_fops = {
-	.owner		= THIS_MODULE,
-	.unlocked_ioctl	= limit_ioctl,
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = limit_ioctl,
 };
 
 static struct miscdevice limit_device = {
-	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "pagewire-limit",
-	.mode	= 0600,
-	.fops	= &limit_fops,
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "pagewire-limit",
+	.mode = 0600,
+	.fops = &limit_fops,
 };
 
 static int __init limit_init(void)
 {
 	int err;
 
-	limit_pages = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_ZERO,
-				  LIMIT_ORDER);
+	limit_pages = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_ZERO, LIMIT_ORDER);
 	if (!limit_pages)
 		return -ENOMEM;
 	err = misc_register(&limit_device);

@@ -101,12 +101,11 @@ static double now(clockid_t clock)
 static void send_by_sendfile(const struct bench *bench)
 {
 	off_t offset = 0;
-	ssize_t sent = sendfile(bench->socket, bench->file, &offset,
-				bench->size);
+	ssize_t sent = sendfile(bench->socket, bench->file, &offset, bench->size);
 
 	if (sent < 0 || (uint64_t)sent != bench->size)
-		fail("sendfile sent %zd of %llu bytes: %s", sent,
-		     (unsigned long long)bench->size, strerror(errno));
+		fail("sendfile sent %zd of %llu bytes: %s", sent, (unsigned long long)bench->size,
+		     strerror(errno));
 }
 
 static void send_by_sg(const struct bench *bench)
@@ -124,13 +123,11 @@ static void send_by_sg(const struct bench *bench)
 		.flags = PAGEWIRE_SEND_SG_ONLY,
 	};
 
-	check(ioctl(bench->pagewire, PAGEWIRE_IOC_SEND, &send),
-	      "PAGEWIRE_IOC_SEND");
+	check(ioctl(bench->pagewire, PAGEWIRE_IOC_SEND, &send), "PAGEWIRE_IOC_SEND");
 	if (send.result.passed_bytes != bench->size)
 		fail("path sg passed %llu of %llu bytes, status %d, reason %u",
-		     (unsigned long long)send.result.passed_bytes,
-		     (unsigned long long)bench->size, send.result.status,
-		     send.result.reason);
+		     (unsigned long long)send.result.passed_bytes, (unsigned long long)bench->size,
+		     send.result.status, send.result.reason);
 }
 
 static void send_limit(const struct bench *bench)
@@ -140,18 +137,16 @@ static void send_limit(const struct bench *bench)
 		.socket = bench->socket,
 	};
 
-	check(ioctl(bench->limit, PAGEWIRE_LIMIT_IOC_SEND, &send),
-	      "PAGEWIRE_LIMIT_IOC_SEND");
+	check(ioctl(bench->limit, PAGEWIRE_LIMIT_IOC_SEND, &send), "PAGEWIRE_LIMIT_IOC_SEND");
 	if (send.bytes != bench->size)
-		fail("the limit sent %llu of %llu bytes",
-		     (unsigned long long)send.bytes,
+		fail("the limit sent %llu of %llu bytes", (unsigned long long)send.bytes,
 		     (unsigned long long)bench->size);
 }
 
 static struct way ways[] = {
-	{ .name = "sendfile", .send = send_by_sendfile },
-	{ .name = "sg", .send = send_by_sg },
-	{ .name = "limit", .send = send_limit },
+	{.name = "sendfile", .send = send_by_sendfile},
+	{.name = "sg", .send = send_by_sg},
+	{.name = "limit", .send = send_limit},
 };
 #define NR_WAYS (sizeof(ways) / sizeof(ways[0]))
 
@@ -179,18 +174,16 @@ static void make_file(struct bench *bench, const char *path)
 		off_t offset = (off_t)order[i] * PAGE_BYTES;
 
 		memset(page, (int)order[i], sizeof(page));
-		if (pwrite(bench->file, page, sizeof(page), offset) !=
-		    (ssize_t)sizeof(page))
+		if (pwrite(bench->file, page, sizeof(page), offset) != (ssize_t)sizeof(page))
 			fail("%s: can't write %llu MiB: %s", path,
-			     (unsigned long long)(bench->size >> 20),
-			     strerror(errno));
+			     (unsigned long long)(bench->size >> 20), strerror(errno));
 	}
 	free(order);
 }
 
 static void loopback_up(void)
 {
-	struct ifreq request = { .ifr_name = "lo" };
+	struct ifreq request = {.ifr_name = "lo"};
 	int fd = check(socket(AF_INET, SOCK_DGRAM, 0), "socket");
 
 	check(ioctl(fd, SIOCGIFFLAGS, &request), "lo");
@@ -229,26 +222,23 @@ static pid_t start_receiver(struct bench *bench)
 	listener = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 	check(bind(listener, (struct sockaddr *)&address, length), "bind");
 	check(listen(listener, 1), "listen");
-	check(getsockname(listener, (struct sockaddr *)&address, &length),
-	      "getsockname");
+	check(getsockname(listener, (struct sockaddr *)&address, &length), "getsockname");
 	check(pipe(done), "pipe");
 	pid = check(fork(), "fork");
 	if (pid == 0)
-		receive_for_ever(check(accept(listener, NULL, NULL), "accept"),
-				 done[1], bench->size);
+		receive_for_ever(check(accept(listener, NULL, NULL), "accept"), done[1],
+				 bench->size);
 	close(listener);
 	close(done[1]);
 	bench->received = done[0];
 	bench->socket = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
-	check(connect(bench->socket, (struct sockaddr *)&address, length),
-	      "connect");
+	check(connect(bench->socket, (struct sockaddr *)&address, length), "connect");
 	if (clock_getcpuclockid(pid, &bench->receiver_clock))
 		fail("no CPU clock of process %d", pid);
 	return pid;
 }
 
-static void measure(const struct bench *bench, struct way *way,
-		    unsigned int round)
+static void measure(const struct bench *bench, struct way *way, unsigned int round)
 {
 	double sender, receiver;
 	char byte;
@@ -267,8 +257,7 @@ static void run_rounds(const struct bench *bench)
 	unsigned int round, i;
 
 	for (round = 0; round < bench->rounds + WARM_UP_ROUNDS; round++) {
-		unsigned int slot =
-			round < WARM_UP_ROUNDS ? 0 : round - WARM_UP_ROUNDS;
+		unsigned int slot = round < WARM_UP_ROUNDS ? 0 : round - WARM_UP_ROUNDS;
 
 		for (i = 0; i < NR_WAYS; i++) {
 			struct way *way = &ways[(round + i) % NR_WAYS];
@@ -277,8 +266,7 @@ static void run_rounds(const struct bench *bench)
 				measure(bench, way, slot);
 		}
 		for (i = 0; i < NR_WAYS; i++)
-			ways[i].ratio[slot] =
-				ways[i].sender[slot] / ways[0].sender[slot];
+			ways[i].ratio[slot] = ways[i].sender[slot] / ways[0].sender[slot];
 	}
 }
 
@@ -299,13 +287,14 @@ static void print_table(const struct bench *bench)
 	unsigned int last = bench->rounds - 1, i;
 	double kib = bench->size / 1024.0;
 
-	printf("%u rounds of %llu MiB, hot, %s 4 KiB folios on tmpfs, one TCP connection on loopback\n",
+	printf("%u rounds of %llu MiB, hot, %s 4 KiB folios on tmpfs, one TCP connection on "
+	       "loopback\n",
 	       bench->rounds, (unsigned long long)(bench->size >> 20),
 	       bench->scattered ? "scattered" : "adjacent");
-	printf("%-9s | %-23s | %-10s | %s\n", "", "sender CPU, ns per KiB",
-	       "receiver", "sender, ratio to sendfile");
-	printf("%-9s | %7s %7s %7s | %10s | %7s %7s %7s\n", "way", "min",
-	       "median", "max", "median", "min", "median", "max");
+	printf("%-9s | %-23s | %-10s | %s\n", "", "sender CPU, ns per KiB", "receiver",
+	       "sender, ratio to sendfile");
+	printf("%-9s | %7s %7s %7s | %10s | %7s %7s %7s\n", "way", "min", "median", "max", "median",
+	       "min", "median", "max");
 	for (i = 0; i < NR_WAYS; i++) {
 		struct way *way = &ways[i];
 
@@ -314,13 +303,10 @@ static void print_table(const struct bench *bench)
 		qsort(way->sender, bench->rounds, sizeof(double), compare);
 		qsort(way->receiver, bench->rounds, sizeof(double), compare);
 		qsort(way->ratio, bench->rounds, sizeof(double), compare);
-		printf("%-9s | %7.1f %7.1f %7.1f | %10.1f | %7.2f %7.2f %7.2f\n",
-		       way->name, way->sender[0] / kib,
-		       median(way->sender, bench->rounds) / kib,
-		       way->sender[last] / kib,
-		       median(way->receiver, bench->rounds) / kib,
-		       way->ratio[0], median(way->ratio, bench->rounds),
-		       way->ratio[last]);
+		printf("%-9s | %7.1f %7.1f %7.1f | %10.1f | %7.2f %7.2f %7.2f\n", way->name,
+		       way->sender[0] / kib, median(way->sender, bench->rounds) / kib,
+		       way->sender[last] / kib, median(way->receiver, bench->rounds) / kib,
+		       way->ratio[0], median(way->ratio, bench->rounds), way->ratio[last]);
 	}
 }
 
@@ -331,8 +317,7 @@ static void print_ratios(const struct bench *bench)
 	for (i = 1; i < NR_WAYS; i++)
 		if (ways[i].present)
 			printf("%s/sendfile %.2f%s", ways[i].name,
-			       median(ways[i].ratio, bench->rounds),
-			       i < NR_WAYS - 1 ? " " : "\n");
+			       median(ways[i].ratio, bench->rounds), i < NR_WAYS - 1 ? " " : "\n");
 }
 
 static uint64_t number(const char *text, const char *option)
@@ -341,8 +326,7 @@ static uint64_t number(const char *text, const char *option)
 	unsigned long long value = strtoull(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end || !value || value > 1 << 20) {
-		fprintf(stderr, "pairs: %s needs a number from 1 to %u\n",
-			option, 1 << 20);
+		fprintf(stderr, "pairs: %s needs a number from 1 to %u\n", option, 1 << 20);
 		exit(2);
 	}
 	return value;
@@ -361,17 +345,16 @@ static void usage(void)
 	     "Exit status: 0 done, 1 failed, 2 usage.");
 }
 
-static void parse_arguments(int argc, char **argv, struct bench *bench,
-			    const char **path)
+static void parse_arguments(int argc, char **argv, struct bench *bench, const char **path)
 {
 	static const struct option options[] = {
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "mib", required_argument, NULL, 'm' },
-		{ "file", required_argument, NULL, 'f' },
-		{ "scattered", no_argument, NULL, 's' },
-		{ "no-pagewire", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"rounds", required_argument, NULL, 'r'},
+		{"mib", required_argument, NULL, 'm'},
+		{"file", required_argument, NULL, 'f'},
+		{"scattered", no_argument, NULL, 's'},
+		{"no-pagewire", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int option;
 
@@ -419,7 +402,7 @@ static void set_up_ways(unsigned int rounds, bool with_pagewire)
 
 int main(int argc, char **argv)
 {
-	struct bench bench = { .size = 256u << 20, .rounds = 101 };
+	struct bench bench = {.size = 256u << 20, .rounds = 101};
 	const char *path = "/tmp/pairs.data";
 
 	parse_arguments(argc, argv, &bench, &path);
@@ -427,10 +410,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	make_file(&bench, path);
 	if (bench.pagewire >= 0)
-		bench.pagewire = check(open("/dev/pagewire", O_RDWR),
-				       "/dev/pagewire");
-	bench.limit = check(open("/dev/pagewire-limit", O_RDWR),
-			    "/dev/pagewire-limit");
+		bench.pagewire = check(open("/dev/pagewire", O_RDWR), "/dev/pagewire");
+	bench.limit = check(open("/dev/pagewire-limit", O_RDWR), "/dev/pagewire-limit");
 	start_receiver(&bench);
 	run_rounds(&bench);
 	close(bench.socket);
