@@ -181,11 +181,11 @@ need_tool()
 
 have_module() { modprobe "$1" 2>/dev/null || [ -d "/sys/module/$1" ]; }
 
-# The module file for the running kernel.
+# The module file for the running kernel; make vm says which one it loaded.
 module_file()
 {
 	local file
-	file=$REPO/build/$(uname -r | grep -oE '^[0-9]+\.[0-9]+')/pagewire.ko
+	file=$REPO/build/${PAGEWIRE_KERNEL:-$(uname -r | grep -oE '^[0-9]+\.[0-9]+')}/pagewire.ko
 	[ ! -e "$file" ] || printf '%s\n' "$file"
 }
 
@@ -238,6 +238,22 @@ dm_create()
 dm_reload()
 {
 	dmsetup suspend --nolockfs "$1" && dmsetup load "$1" <<<"$2" && dmsetup resume --noudevsync "$1"
+}
+
+# json FILE KEY...: the values of keys of a file's last line; "a.b" is key b of object a; an
+# array's elements are joined by commas. Fails unless every line is a JSON object.
+json()
+{
+	perl -MJSON::PP -e '
+		open(my $file, "<", shift) or die;
+		my $object;
+		$object = decode_json($_) while <$file>;
+		die "no JSON at all\n" unless ref $object eq "HASH";
+		print join(" ", map {
+			my $value = $object;
+			$value = ref $value eq "HASH" ? $value->{$_} : undef for split /\./;
+			ref $value eq "ARRAY" ? join(",", @$value) : $value // "null";
+		} @ARGV), "\n"' "$@"
 }
 
 # --- counters --------------------------------------------------------------------
@@ -375,7 +391,7 @@ receive_check()
 	local file=$1 listen=$ADDRESS:$PORT
 	shift
 	[[ $ADDRESS != *:* ]] || listen="[$ADDRESS]:$PORT"
-	receiver pagewire recv --listen "$listen" --check "$file" "$@"
+	receiver pagewire recv --listen "$listen" --no-hash --check "$file" "$@"
 }
 
 # receive_peer OPTION...: helper_peer on a new port.
