@@ -78,8 +78,10 @@ void pw_batch_add(struct pw_batch *batch, struct folio *folio, size_t offset,
 		offset--;
 	offset = offset_in_page(offset);
 
+	/* Bytes that were copied share no descriptor with bytes that were not. */
 	merge = batch->nr_bv && extends(bv - 1, page, offset) &&
-		(PW_MERGE_FOLIOS || hold[-1].folio == folio);
+		(PW_MERGE_FOLIOS || hold[-1].folio == folio) &&
+		!hold[-1].why == !why;
 	if (merge) {
 		bv[-1].bv_len += len;
 	} else {
@@ -93,6 +95,7 @@ void pw_batch_add(struct pw_batch *batch, struct folio *folio, size_t offset,
 	hold->bytes = len;
 	hold->segment = segment;
 	hold->why = why;
+	hold->begins = !merge;
 	batch->nr_hold++;
 	batch->bytes += len;
 	pw_gauge_add(gauge_of(hold), folio_nr_pages(folio));
@@ -108,12 +111,14 @@ bool pw_batch_consume(struct pw_batch *batch, size_t max, struct pw_span *span)
 	span->segment = hold->segment;
 	span->why = hold->why;
 	span->bytes = 0;
+	span->descriptors = 0;
 
 	while (max && hold->segment == span->segment &&
 	       hold->why == span->why) {
 		u32 n = min_t(size_t, max, hold->bytes - batch->hold_done);
 
 		span->bytes += n;
+		span->descriptors += hold->begins && !batch->hold_done;
 		max -= n;
 		batch->hold_done += n;
 		if (batch->hold_done < hold->bytes)
@@ -130,16 +135,12 @@ bool pw_batch_consume(struct pw_batch *batch, size_t max, struct pw_span *span)
 	return true;
 }
 
-unsigned int pw_batch_advance(struct pw_batch *batch, size_t max)
+void pw_batch_advance(struct pw_batch *batch, size_t max)
 {
-	unsigned int begun = 0;
-
 	while (max) {
 		struct bio_vec *bv = &batch->bv[batch->bv_first];
 		u32 n = min_t(size_t, max, bv->bv_len - batch->bv_done);
 
-		if (!batch->bv_done)
-			begun++;
 		max -= n;
 		batch->bv_done += n;
 		if (batch->bv_done == bv->bv_len) {
@@ -147,5 +148,4 @@ unsigned int pw_batch_advance(struct pw_batch *batch, size_t max)
 			batch->bv_first++;
 		}
 	}
-	return begun;
 }

@@ -27,12 +27,14 @@
  * @segment: number of the segment they belong to
  * @why: enum pagewire_reason for which they were copied into this folio;
  *	0: the folio is the page cache's own
+ * @begins: a descriptor begins with it
  */
 struct pw_hold {
 	struct folio *folio;
 	u32 bytes;
 	u16 segment;
 	u8 why;
+	bool begins;
 };
 
 /**
@@ -61,9 +63,13 @@ struct pw_batch {
 	bool copy;
 };
 
-/* Bytes from the front that belong to one segment and have one reason. */
+/*
+ * Bytes from the front that belong to one segment and have one reason, and
+ * the descriptors that begin in them.
+ */
 struct pw_span {
 	u32 bytes;
+	u16 descriptors;
 	u16 segment;
 	u8 why;
 };
@@ -90,7 +96,7 @@ void pw_batch_add(struct pw_batch *batch, struct folio *folio, size_t offset,
  */
 bool pw_batch_consume(struct pw_batch *batch, size_t max, struct pw_span *span);
 
-/* Consumes max bytes of descriptors; returns how many were begun by it. */
-unsigned int pw_batch_advance(struct pw_batch *batch, size_t max);
+/* Moves the descriptors on by max bytes, before these are consumed. */
+void pw_batch_advance(struct pw_batch *batch, size_t max);
 
 #endif /* PAGEWIRE_BATCH_H */

@@ -26,7 +26,7 @@
 	X(SEGMENTS, "segments", "", "of accepted transfers")		\
 	X(BYTES, "bytes", "B", "payload that sockets took")		\
 	X(PASSED_BYTES, "passed_bytes", "B", "of these, by descriptor")	\
-	X(DESCRIPTORS, "descriptors", "", "page descriptors that sockets took") \
+	X(DESCRIPTORS, "descriptors", "", "that these needed") \
 	X(COPIED_BYTES, "copied_bytes", "B", "of these, copied by the CPU") \
 	X(COPIES, "copies", "", "copy operations")			\
 	X(COPIED_ASKED, "copied_asked_bytes", "B", "copied: path copy")	\

@@ -32,13 +32,20 @@ static bool cache_is_authoritative(const struct inode *inode)
 }
 
 /*
- * Files of procfs and the like are made up as they are read: no size, no
- * pages. They also have no address_space operations that read a folio.
+ * Files of procfs, sysfs and the like are made up as they are read. They have
+ * no operation that reads a folio, or the one of ramfs, which fills in zeros.
  */
 static bool has_contents(const struct inode *inode)
 {
-	return inode->i_mapping->a_ops->read_folio ||
-	       inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC;
+	const struct address_space_operations *ops = inode->i_mapping->a_ops;
+
+	switch (inode->i_sb->s_magic) {
+	case OVERLAYFS_SUPER_MAGIC:	/* its inodes have no pages */
+	case RAMFS_MAGIC:
+		return true;
+	default:
+		return ops->read_folio && ops != &ram_aops;
+	}
 }
 
 static int find_source(struct pw_segment *seg, u32 *reason)

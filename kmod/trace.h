@@ -35,26 +35,24 @@ TRACE_EVENT(pagewire_start,
 		  __entry->segments, __entry->total)
 );
 
-/* The socket took bytes, in descriptors that it took for the first time. */
+/* The socket took page-cache pages; descriptors: those begun with them. */
 TRACE_EVENT(pagewire_descriptors,
-	TP_PROTO(const struct pw_transfer *t, unsigned int descriptors,
-		 size_t bytes, unsigned int why),
-	TP_ARGS(t, descriptors, bytes, why),
+	TP_PROTO(const struct pw_transfer *t, const struct pw_span *span),
+	TP_ARGS(t, span),
 	TP_STRUCT__entry(
 		__field(u64, id)
-		__field(u64, bytes)
+		__field(u32, segment)
 		__field(u32, descriptors)
-		__field(u32, why)
+		__field(u32, bytes)
 	),
 	TP_fast_assign(
 		__entry->id = t->id;
-		__entry->bytes = bytes;
-		__entry->descriptors = descriptors;
-		__entry->why = why;
+		__entry->segment = span->segment;
+		__entry->descriptors = span->descriptors;
+		__entry->bytes = span->bytes;
 	),
-	TP_printk("id=%llu descriptors=%u bytes=%llu copied_why=%u",
-		  __entry->id, __entry->descriptors, __entry->bytes,
-		  __entry->why)
+	TP_printk("id=%llu segment=%u descriptors=%u bytes=%u", __entry->id,
+		  __entry->segment, __entry->descriptors, __entry->bytes)
 );
 
 /* About to sleep for the disk, for the page at this index of the file. */

@@ -215,7 +215,10 @@ static void count_span(struct pw_transfer *t, const struct pw_span *span,
 
 	if (!why) {
 		r->passed_bytes += span->bytes;
+		r->descriptors += span->descriptors;
 		pw_count(t, PW_M_PASSED_BYTES, span->bytes);
+		pw_count(t, PW_M_DESCRIPTORS, span->descriptors);
+		trace_pagewire_descriptors(t, span);
 		return;
 	}
 	r->copied_bytes += span->bytes;
@@ -227,18 +230,13 @@ static void count_span(struct pw_transfer *t, const struct pw_span *span,
 /* The socket took n bytes; sink_why: why it copied them, if it did. */
 static void count_sent(struct pw_transfer *t, size_t n, unsigned int sink_why)
 {
-	unsigned int begun = pw_batch_advance(&t->batch, n);
 	struct pw_span span;
 
+	pw_batch_advance(&t->batch, n);
 	t->result.bytes += n;
 	pw_count(t, PW_M_BYTES, n);
 	if (sink_why)
 		pw_count_copy(t);
-	if (!t->batch.copy) {
-		t->result.descriptors += begun;
-		pw_count(t, PW_M_DESCRIPTORS, begun);
-		trace_pagewire_descriptors(t, begun, n, sink_why);
-	}
 	for (; pw_batch_consume(&t->batch, n, &span); n -= span.bytes)
 		count_span(t, &span, sink_why);
 }

@@ -159,8 +159,7 @@ enum pagewire_reason {
  *	and the socket layer copied none of them. A device or a tunnel further
  *	down may still copy
  * @copied_bytes: of these, copied by the CPU at least once
- * @descriptors: page descriptors that the socket took; those of pages into
- *	which bytes had been copied are among them
+ * @descriptors: page descriptors that passed_bytes needed
  * @copies: copy operations: pieces of caller memory sent, reads of a file
  *	system's own, messages that the socket layer copied
  * @segment_bytes: bytes of segment number @segment that went out
