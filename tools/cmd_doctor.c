@@ -192,8 +192,9 @@ static const struct {
 	const char *name;
 	void (*check)(struct patient *patient, struct finding *finding);
 } checks[] = {
-	{"kernel", check_kernel},	  {"module", check_module}, {DEV_NAME, check_device},
-	{"permission", check_permission}, {"ABI", check_abi},	    {"debugfs", check_debugfs},
+	{ "kernel", check_kernel }, { "module", check_module },
+	{ DEV_NAME, check_device }, { "permission", check_permission },
+	{ "ABI", check_abi },	    { "debugfs", check_debugfs },
 };
 
 #define NR_CHECKS (sizeof(checks) / sizeof(checks[0]))
@@ -218,7 +219,7 @@ static void print_text(const struct finding *findings, bool well)
 
 static void print_json(const struct finding *findings, bool well)
 {
-	static const char *const words[] = {"ok", "wrong", "skipped"};
+	static const char *const words[] = { "ok", "wrong", "skipped" };
 	struct json_object *object = json_object_new_object(), *list = json_object_new_array(),
 			   *one;
 	size_t i;
@@ -241,10 +242,11 @@ static void print_json(const struct finding *findings, bool well)
 
 int cmd_doctor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-	struct finding findings[NR_CHECKS] = {0};
-	struct patient patient = {0};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
+	struct finding findings[NR_CHECKS] = { 0 };
+	struct patient patient = { 0 };
 	bool json = false, well = true;
 	int option;
 	size_t i;

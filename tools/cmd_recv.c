@@ -62,7 +62,7 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -191,9 +191,9 @@ static void report_json(const struct arrival *arrival)
 	json_object_object_add(object, "event", json_object_new_string("received"));
 	json_object_object_add(object, "peer", json_object_new_string(arrival->peer));
 	json_object_object_add(object, "bytes", json_object_new_uint64(arrival->bytes));
-	json_object_object_add(object, "seconds", json_object_new_double(arrival->seconds));
+	json_object_object_add(object, "seconds", out_json_double(arrival->seconds));
 	json_object_object_add(object, "bytes_per_second",
-			       json_object_new_double(arrival->bytes / arrival->seconds));
+			       out_json_double(arrival->bytes / arrival->seconds));
 	json_object_object_add(object, "sha256",
 			       arrival->sha256[0] ? json_object_new_string(arrival->sha256) : NULL);
 	json_object_object_add(object, "same",
@@ -260,7 +260,7 @@ static int serve_all(int listener, const struct recv_options *options, int to, i
 	int worst = EXIT_OK, code;
 
 	do {
-		struct arrival arrival = {.options = options, .to = to, .check = check};
+		struct arrival arrival = { .options = options, .to = to, .check = check };
 
 		arrival.socket = interrupted ? -EINTR : net_accept(listener, arrival.peer);
 		if (arrival.socket == -ECONNABORTED)
@@ -284,15 +284,15 @@ static int serve_all(int listener, const struct recv_options *options, int to, i
 /* EXIT_OK to go on; -1 when --help was all that was asked. */
 static int parse(int argc, char **argv, struct recv_options *to)
 {
-	static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
-						{"to", required_argument, NULL, 't'},
-						{"discard", no_argument, NULL, 'd'},
-						{"check", required_argument, NULL, 'c'},
-						{"no-hash", no_argument, NULL, 'n'},
-						{"keep", no_argument, NULL, 'k'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
+	static const struct option options[] = { { "listen", required_argument, NULL, 'l' },
+						 { "to", required_argument, NULL, 't' },
+						 { "discard", no_argument, NULL, 'd' },
+						 { "check", required_argument, NULL, 'c' },
+						 { "no-hash", no_argument, NULL, 'n' },
+						 { "keep", no_argument, NULL, 'k' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	int option;
 
 	opterr = 0;
@@ -343,7 +343,7 @@ static int parse(int argc, char **argv, struct recv_options *to)
 
 int cmd_recv(int argc, char **argv)
 {
-	struct recv_options options = {0};
+	struct recv_options options = { 0 };
 	int code = parse(argc, argv, &options), listener, to = -1, check = -1;
 	struct stat status;
 

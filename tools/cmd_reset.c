@@ -14,7 +14,7 @@ static const char usage[] =
 
 int cmd_reset(int argc, char **argv)
 {
-	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	int option, error;
 
 	opterr = 0;

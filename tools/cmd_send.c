@@ -14,6 +14,7 @@
 #include "dev.h"
 #include "net.h"
 #include "out.h"
+#include "sampler.h"
 #include "send.h"
 #include "send_report.h"
 
@@ -53,15 +54,15 @@ static void print_usage(void)
 /* EXIT_OK to go on; -1 when --help was all that was asked. */
 static int parse(int argc, char **argv, struct send_options *to)
 {
-	static const struct option options[] = {{"path", required_argument, NULL, 'p'},
-						{"offset", required_argument, NULL, 'o'},
-						{"length", required_argument, NULL, 'l'},
-						{"header", required_argument, NULL, 'H'},
-						{"trailer", required_argument, NULL, 'T'},
-						{"sg-only", no_argument, NULL, 's'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
+	static const struct option options[] = { { "path", required_argument, NULL, 'p' },
+						 { "offset", required_argument, NULL, 'o' },
+						 { "length", required_argument, NULL, 'l' },
+						 { "header", required_argument, NULL, 'H' },
+						 { "trailer", required_argument, NULL, 'T' },
+						 { "sg-only", no_argument, NULL, 's' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	int option;
 
 	opterr = 0;
@@ -201,12 +202,12 @@ static bool add_memory(struct send_order *order, struct send_piece *pieces, cons
 	for (at = 0; at < length; at += part) {
 		part = length - at < PAGEWIRE_MAX_MEMORY_SEGMENT ? length - at
 								 : PAGEWIRE_MAX_MEMORY_SEGMENT;
-		pieces[order->nr_pieces++] = (struct send_piece){.name = name,
-								 .file = -1,
-								 .memory = memory + at,
-								 .offset = at,
-								 .length = part,
-								 .expected = part};
+		pieces[order->nr_pieces++] = (struct send_piece){ .name = name,
+								  .file = -1,
+								  .memory = memory + at,
+								  .offset = at,
+								  .length = part,
+								  .expected = part };
 	}
 	order->expected += length;
 	return true;
@@ -234,11 +235,14 @@ static bool add_pieces(struct send_order *order, const struct send_options *opti
 
 static void run(struct send_order *order, struct send_report *report, struct send_times *times)
 {
+	struct out_progress progress;
+	struct sampler *sampler;
 	struct timespec start;
 	int error;
 
 	send_catch_signals(order->path->in_kernel ? -1 : order->socket);
-	out_progress_start(&order->progress, "sending", order->expected, true);
+	out_progress_start(&progress, "sending", order->expected, true);
+	sampler = sampler_start(&progress, order->socket);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	(order->path->in_kernel ? send_by_module : send_by_user)(order, report);
 	times->taken = out_seconds_since(&start);
@@ -248,15 +252,16 @@ static void run(struct send_order *order, struct send_report *report, struct sen
 		report->error = error;
 	}
 	times->acknowledged = out_seconds_since(&start);
-	out_progress_end(&order->progress);
+	sampler_stop(sampler);
+	out_progress_end(&progress);
 }
 
 int cmd_send(int argc, char **argv)
 {
-	struct send_options options = {.path = "sg"};
-	struct send_report report = {0};
-	struct send_order order = {0};
-	struct send_times times = {0};
+	struct send_options options = { .path = "sg" };
+	struct send_report report = { 0 };
+	struct send_order order = { 0 };
+	struct send_times times = { 0 };
 	int code = parse(argc, argv, &options);
 
 	if (code)

@@ -134,9 +134,8 @@ static struct json_object *rates_json(const struct meters *before, const struct 
 		name = now->list[i].name;
 		/* A number of right now, not a count. */
 		if (strcmp(name, "in_flight"))
-			json_object_object_add(
-				object, name,
-				json_object_new_double(delta(before, now, name) / seconds));
+			json_object_object_add(object, name,
+					       out_json_double(delta(before, now, name) / seconds));
 	}
 	return object;
 }
@@ -150,7 +149,7 @@ static void print_watch_json(const struct snapshot *before, const struct snapsho
 	for (i = 0; i < now->nr_paths; i++)
 		json_object_object_add(list, now->paths[i].path,
 				       rates_json(&before->paths[i], &now->paths[i], seconds));
-	json_object_object_add(object, "seconds", json_object_new_double(seconds));
+	json_object_object_add(object, "seconds", out_json_double(seconds));
 	json_object_object_add(object, "paths_per_second", list);
 	json_object_object_add(object, "total_per_second",
 			       rates_json(&before->total, &now->total, seconds));
@@ -188,9 +187,9 @@ static void print_watch_text(const struct snapshot *before, const struct snapsho
 static int watch(char names[][METERS_NAME_SIZE], int nr_names, const struct stats_options *options)
 {
 	static struct snapshot snapshots[2];
-	struct timespec pause = {.tv_sec = options->watch,
-				 .tv_nsec = (options->watch - (time_t)options->watch) * 1e9};
-	struct sigaction action = {.sa_handler = on_signal};
+	struct timespec pause = { .tv_sec = options->watch,
+				  .tv_nsec = (options->watch - (time_t)options->watch) * 1e9 };
+	struct sigaction action = { .sa_handler = on_signal };
 	struct snapshot *before = &snapshots[0], *now = &snapshots[1], *swap;
 	unsigned int times = 0;
 	int error = read_snapshot(names, nr_names, before);
@@ -221,11 +220,11 @@ static int watch(char names[][METERS_NAME_SIZE], int nr_names, const struct stat
 /* EXIT_OK to go on; -1 when --help was all that was asked. */
 static int parse(int argc, char **argv, struct stats_options *to)
 {
-	static const struct option options[] = {{"watch", optional_argument, NULL, 'w'},
-						{"count", required_argument, NULL, 'c'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
+	static const struct option options[] = { { "watch", optional_argument, NULL, 'w' },
+						 { "count", required_argument, NULL, 'c' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	int option;
 
 	opterr = 0;
@@ -282,7 +281,7 @@ static int pick(char names[METERS_MAX_PATHS][METERS_NAME_SIZE], int *count, int 
 int cmd_stats(int argc, char **argv)
 {
 	char names[METERS_MAX_PATHS][METERS_NAME_SIZE];
-	struct stats_options options = {0};
+	struct stats_options options = { 0 };
 	static struct snapshot now;
 	int code = parse(argc, argv, &options), count, error;
 

@@ -36,10 +36,10 @@ static bool loaded_version(char version[sizeof(((struct pagewire_features *)0)->
 
 static struct json_object *path_names(const struct pagewire_features *features)
 {
-	static const char *const names[] = {[PAGEWIRE_PATH_AUTO] = "auto",
-					    [PAGEWIRE_PATH_COPY] = "copy",
-					    [PAGEWIRE_PATH_SG] = "sg",
-					    [PAGEWIRE_PATH_DIRECT] = "direct"};
+	static const char *const names[] = { [PAGEWIRE_PATH_AUTO] = "auto",
+					     [PAGEWIRE_PATH_COPY] = "copy",
+					     [PAGEWIRE_PATH_SG] = "sg",
+					     [PAGEWIRE_PATH_DIRECT] = "direct" };
 	struct json_object *list = json_object_new_array();
 	size_t i;
 
@@ -91,9 +91,10 @@ static void print_text(bool loaded, const char *version, const struct pagewire_f
 
 int cmd_version(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-	struct pagewire_features features = {0};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
+	struct pagewire_features features = { 0 };
 	bool json = false, loaded, asked = false;
 	char version[sizeof(features.version)];
 	int option, dev;

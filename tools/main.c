@@ -15,14 +15,14 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
-	{"send", cmd_send, "send files to a TCP peer by any path"},
-	{"recv", cmd_recv, "receive, hash and check what a peer sends"},
-	{"compare", cmd_compare, "measure all paths beside each other"},
-	{"stats", cmd_stats, "show the module's counters"},
-	{"reset", cmd_reset, "set the module's counters to zero"},
-	{"doctor", cmd_doctor, "find out what is missing on this machine"},
-	{"version", cmd_version, "versions of tool, module and ABI"},
-	{"help", cmd_help, "this list, or the help of one command"},
+	{ "send", cmd_send, "send files to a TCP peer by any path" },
+	{ "recv", cmd_recv, "receive, hash and check what a peer sends" },
+	{ "compare", cmd_compare, "measure all paths beside each other" },
+	{ "stats", cmd_stats, "show the module's counters" },
+	{ "reset", cmd_reset, "set the module's counters to zero" },
+	{ "doctor", cmd_doctor, "find out what is missing on this machine" },
+	{ "version", cmd_version, "versions of tool, module and ABI" },
+	{ "help", cmd_help, "this list, or the help of one command" },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -61,7 +61,7 @@ static int run(const struct command *command, int argc, char **argv)
 static int cmd_help(int argc, char **argv)
 {
 	char help_option[] = "--help";
-	char *arguments[] = {argv[1], help_option, NULL};
+	char *arguments[] = { argv[1], help_option, NULL };
 	const struct command *command;
 
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
@@ -76,7 +76,7 @@ static int cmd_help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const struct command help = {"help", cmd_help, NULL};
+	static const struct command help = { "help", cmd_help, NULL };
 	const struct command *command;
 
 	if (argc < 2) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -60,8 +61,8 @@ bool net_valid(const char *where, bool listening)
 /* NULL after having told the error. */
 static struct addrinfo *resolve(const char *where, bool listening)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_NUMERICSERV | (listening ? AI_PASSIVE : 0)};
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_NUMERICSERV | (listening ? AI_PASSIVE : 0) };
 	struct addrinfo *list = NULL;
 	char host[HOST_SIZE];
 	const char *port;
@@ -169,8 +170,15 @@ int net_listen(const char *where)
 static void name_of(const struct sockaddr_storage *address, socklen_t length,
 		    char name[NET_NAME_SIZE])
 {
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
 	char host[64], port[8];
 
+	/* A peer by IPv4 at a socket that takes both. */
+	if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+		inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], host, sizeof(host));
+		snprintf(name, NET_NAME_SIZE, "%s:%u", host, ntohs(v6->sin6_port));
+		return;
+	}
 	if (getnameinfo((const struct sockaddr *)address, length, host, sizeof(host), port,
 			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
 		snprintf(name, NET_NAME_SIZE, "unknown");
@@ -221,7 +229,7 @@ int net_unacked(int socket)
 
 static struct tcp_info info_of(int socket)
 {
-	struct tcp_info info = {0};
+	struct tcp_info info = { 0 };
 	socklen_t length = sizeof(info);
 
 	getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length);
@@ -236,7 +244,7 @@ uint64_t net_taken(int socket)
 
 int net_finish(int socket)
 {
-	struct timespec wait = {.tv_nsec = 500 * 1000};
+	struct timespec wait = { .tv_nsec = 500 * 1000 };
 	socklen_t length = sizeof(int);
 	int error = 0;
 

@@ -29,6 +29,14 @@ void out_text(const char *format, ...)
 		fflush(stdout);
 }
 
+struct json_object *out_json_double(double number)
+{
+	struct json_object *object = json_object_new_double(number);
+
+	json_object_set_serializer(object, json_object_double_to_json_string, "%.6f", NULL);
+	return object;
+}
+
 void out_json(struct json_object *object)
 {
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
@@ -89,7 +97,7 @@ bool out_flush(void)
 
 const char *out_bytes(char text[OUT_NUMBER_SIZE], uint64_t bytes)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	double value = bytes;
 	size_t unit = 0;
 

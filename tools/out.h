@@ -18,6 +18,9 @@ struct json_object;
 /* Text on standard output, flushed when it ends a line. */
 void out_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A number for out_json() with six decimals; the default would show all 17 digits. */
+struct json_object *out_json_double(double number);
+
 /* One JSON object as one line on standard output; takes the reference. */
 void out_json(struct json_object *object);
 

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "out.h"
 #include "path.h"
 
 struct send_piece {
@@ -31,7 +30,6 @@ struct send_order {
 	size_t nr_pieces;
 	uint64_t expected; /* of all pieces */
 	bool past_end;	   /* a range reaches past the end of its file: what is there goes */
-	struct out_progress progress;
 };
 
 struct send_report {

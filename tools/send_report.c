@@ -8,6 +8,7 @@
 
 #include "cmd.h"
 #include "dev.h"
+#include "out.h"
 #include "send_report.h"
 
 #define NR_COPY_REASONS 16
@@ -165,10 +166,9 @@ void send_report_json(const struct send_order *order, const struct send_report *
 	json_object_object_add(object, "bytes", json_object_new_uint64(report->bytes));
 	json_object_object_add(object, "short",
 			       json_object_new_boolean(order->past_end || shrank(order, report)));
-	json_object_object_add(object, "seconds", json_object_new_double(times->acknowledged));
-	json_object_object_add(object, "taken_seconds", json_object_new_double(times->taken));
-	json_object_object_add(object, "bytes_per_second",
-			       json_object_new_double(rate(report, times)));
+	json_object_object_add(object, "seconds", out_json_double(times->acknowledged));
+	json_object_object_add(object, "taken_seconds", out_json_double(times->taken));
+	json_object_object_add(object, "bytes_per_second", out_json_double(rate(report, times)));
 	json_object_object_add(object, "system_calls", json_object_new_uint64(report->syscalls));
 	json_object_object_add(object, "passed_bytes",
 			       known(report->passed_bytes >= 0, report->passed_bytes));

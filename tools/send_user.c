@@ -20,30 +20,18 @@ static void on_signal(int number)
 
 void send_catch_signals(int socket)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
 
 	socket_to_end = socket;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	action = (struct sigaction){.sa_handler = SIG_IGN};
+	action = (struct sigaction){ .sa_handler = SIG_IGN };
 	sigaction(SIGPIPE, &action, NULL);
 }
 
 bool send_interrupted(void)
 {
 	return interrupted;
-}
-
-struct progress_of_piece {
-	struct out_progress *bar;
-	uint64_t before; /* bytes of earlier pieces */
-};
-
-static void on_progress(void *arg, uint64_t bytes)
-{
-	struct progress_of_piece *progress = arg;
-
-	out_progress_update(progress->bar, progress->before + bytes);
 }
 
 static int send_memory(int socket, const struct send_piece *piece, bool more,
@@ -78,22 +66,18 @@ void send_by_user(struct send_order *order, struct send_report *report)
 	int error = 0;
 
 	for (; report->piece < order->nr_pieces; report->piece++) {
-		struct progress_of_piece progress = {&order->progress, report->bytes};
-
 		piece = &order->pieces[report->piece];
 		more = report->piece + 1 < order->nr_pieces;
-		out = (struct path_outcome){0};
+		out = (struct path_outcome){ 0 };
 		if (piece->file < 0) {
 			error = send_memory(order->socket, piece, more, &out);
 		} else if (piece->expected) {
-			struct path_job job = {.file = piece->file,
-					       .file_name = piece->name,
-					       .offset = piece->offset,
-					       .length = piece->expected,
-					       .socket = order->socket,
-					       .more = more,
-					       .progress = on_progress,
-					       .progress_arg = &progress};
+			struct path_job job = { .file = piece->file,
+						.file_name = piece->name,
+						.offset = piece->offset,
+						.length = piece->expected,
+						.socket = order->socket,
+						.more = more };
 
 			error = order->path->send(&job, &out);
 		}
