@@ -137,6 +137,45 @@ int device_send(int device, struct pagewire_send *send);
 uint32_t segments_advance(struct pagewire_segment **segments, uint32_t nr,
 			  const struct pagewire_result *result);
 
+/* A thread that makes one request. */
+struct sender {
+	int device;
+	struct pagewire_send send;
+	int answer; /* 0 or -errno */
+	uint64_t took_ms;
+	pid_t tid;
+	volatile bool done;
+	pthread_t thread;
+};
+
+void sender_start(struct sender *s, int device, const struct pagewire_send *send);
+/* Waits until it sleeps for the peer: false when it has ended instead. */
+bool sender_blocks(struct sender *s);
+bool sender_ends_within(struct sender *s, unsigned int ms);
+void sender_join(struct sender *s);
+
+/*
+ * A vector of segments, and the bytes that the peer must get for it. Ranges
+ * are cut at the file's end, as the module does.
+ */
+struct vector {
+	struct pagewire_segment segments[PAGEWIRE_MAX_SEGMENTS];
+	unsigned int nr;
+	uint8_t *expected;
+	size_t room;
+	size_t length;
+	size_t file_bytes;
+	size_t memory_bytes;
+	bool is_short;
+};
+
+struct vector *vector_new(size_t room);
+void vector_reset(struct vector *v);
+void vector_add_file(struct vector *v, const struct testfile *f, uint64_t offset, uint64_t length);
+void vector_add_memory(struct vector *v, const void *bytes, size_t length);
+void vector_print(const struct vector *v);
+void vector_free(struct vector *v);
+
 /* Counters: `name value` lines of /sys/kernel/debug/pagewire. */
 #define MAX_COUNTERS 64
 struct counters {
