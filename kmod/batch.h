@@ -16,8 +16,9 @@
 
 #include <linux/bvec.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 
-#define PW_BATCH_BYTES	(1u << 20)
+#define PW_BATCH_BYTES	SZ_1M
 #define PW_BATCH_MAX	(PAGE_SIZE / sizeof(struct bio_vec))
 
 /**

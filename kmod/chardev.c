@@ -9,8 +9,8 @@
 #include "transfer.h"
 
 #define SEND_FLAGS	(PAGEWIRE_SEND_SG_ONLY | PAGEWIRE_SEND_MORE)
-#define PATHS		(1u << PAGEWIRE_PATH_COPY | 1u << PAGEWIRE_PATH_SG)
-#define SEGMENT_KINDS	(1u << PAGEWIRE_SEGMENT_FILE | 1u << PAGEWIRE_SEGMENT_MEMORY)
+#define PATHS		(BIT(PAGEWIRE_PATH_COPY) | BIT(PAGEWIRE_PATH_SG))
+#define SEGMENT_KINDS	(BIT(PAGEWIRE_SEGMENT_FILE) | BIT(PAGEWIRE_SEGMENT_MEMORY))
 
 /* The ABI, frozen. */
 static_assert(sizeof(struct pagewire_segment) == 40);
@@ -68,7 +68,7 @@ static int check_request(const struct pagewire_send *req, u32 *reason)
 	*reason = PAGEWIRE_WHY_PATH;
 	if (req->path > PAGEWIRE_PATH_DIRECT)
 		return -EINVAL;
-	if (!(PATHS & 1u << req->path))
+	if (!(PATHS & BIT(req->path)))
 		return -EOPNOTSUPP;
 
 	*reason = PAGEWIRE_WHY_REQUEST;

@@ -39,9 +39,9 @@ static void read_ahead(struct pw_transfer *t, struct pw_segment *seg,
 		       pgoff_t index, struct folio *folio)
 {
 	struct address_space *mapping = seg->file->f_mapping;
+	DEFINE_READAHEAD(ractl, seg->file, &seg->file->f_ra, mapping, index);
 	unsigned long before = READ_ONCE(mapping->nrpages), after;
 
-	DEFINE_READAHEAD(ractl, seg->file, &seg->file->f_ra, mapping, index);
 	if (folio)
 		page_cache_async_ra(&ractl, folio, pages_left(seg, index));
 	else

@@ -87,7 +87,7 @@ static int allow_copy(struct pw_transfer *t, unsigned int why)
 	if (!(t->flags & PAGEWIRE_SEND_SG_ONLY))
 		return 0;
 	t->result.reason = PAGEWIRE_WHY_SG_ONLY;
-	t->result.copied_why |= 1u << why;
+	t->result.copied_why |= BIT(why);
 	return -EOPNOTSUPP;
 }
 
@@ -222,7 +222,7 @@ static void count_span(struct pw_transfer *t, const struct pw_span *span,
 		return;
 	}
 	r->copied_bytes += span->bytes;
-	r->copied_why |= 1u << why;
+	r->copied_why |= BIT(why);
 	pw_count(t, PW_M_COPIED_BYTES, span->bytes);
 	pw_count(t, pw_meter_of_copy(why), span->bytes);
 }
