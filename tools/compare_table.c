@@ -143,7 +143,10 @@ static void heading(const struct comparison *c)
 		out_text("Loopback, from CPU %d to CPU %d. ", c->sender_cpu, c->receiver_cpu);
 	else
 		out_text("Loopback, sender and receiver on any CPU. ");
-	out_text("%u rounds, all paths in each, in turn: medians\n", c->repeat);
+	if (c->repeat == 1)
+		out_text("One round: no median of anything\n");
+	else
+		out_text("Medians of %u rounds, all paths in each, in turn\n", c->repeat);
 }
 
 static void explanation(const struct comparison *c)

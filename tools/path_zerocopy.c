@@ -57,7 +57,7 @@ static int reap_one(struct zerocopy *zc)
 {
 	char control[CMSG_SPACE(sizeof(struct sock_extended_err) +
 				sizeof(struct sockaddr_storage))];
-	struct msghdr msg = {.msg_control = control, .msg_controllen = sizeof(control)};
+	struct msghdr msg = { .msg_control = control, .msg_controllen = sizeof(control) };
 	struct cmsghdr *cmsg;
 
 	zc->out->syscalls++;
@@ -85,10 +85,14 @@ static int socket_error(struct zerocopy *zc)
 	return -error;
 }
 
-/* Sleeps for a report, at most @timeout ms (-1: for ever), and takes it. */
-static int wait_one(struct zerocopy *zc, int timeout)
+/*
+ * Sleeps for a report, or for one of @events, at most @timeout ms (-1: for
+ * ever), and takes the report. Reports that are left where they are would end
+ * every later poll(2) at once.
+ */
+static int wait_for(struct zerocopy *zc, short events, int timeout)
 {
-	struct pollfd pollfd = {.fd = zc->job->socket};
+	struct pollfd pollfd = { .fd = zc->job->socket, .events = events };
 	int n;
 
 	zc->out->syscalls++;
@@ -97,23 +101,24 @@ static int wait_one(struct zerocopy *zc, int timeout)
 		return -errno;
 	if (n == 0)
 		return -ETIMEDOUT;
+	if (!(pollfd.revents & (POLLERR | POLLHUP)))
+		return 0;
 	n = reap_one(zc);
-	if (n == 0) {
+	if (n == 0)
 		n = socket_error(zc);
-		/* Closed on both sides, and it never reported: it won't. */
-		if (n == 0 && pollfd.revents & POLLHUP)
-			n = -EPIPE;
-	}
-	return n;
+	/* Closed on both sides, and it never reported: it won't. */
+	if (n == 0 && pollfd.revents & POLLHUP)
+		n = -EPIPE;
+	return n < 0 ? n : 0;
 }
 
 static int reap_all(struct zerocopy *zc, int timeout)
 {
-	int n = 0;
+	int err = 0;
 
-	while (zc->pending && n >= 0)
-		n = wait_one(zc, timeout);
-	return n < 0 ? n : 0;
+	while (zc->pending && !err)
+		err = wait_for(zc, 0, timeout);
+	return err;
 }
 
 /*
@@ -123,12 +128,8 @@ static int reap_all(struct zerocopy *zc, int timeout)
  */
 static int make_room(struct zerocopy *zc)
 {
-	int n;
-
-	if (zc->pending) {
-		n = wait_one(zc, -1);
-		return n < 0 ? n : 0;
-	}
+	if (zc->pending)
+		return wait_for(zc, 0, -1);
 	zc->send_size = zc->send_size / 2 < SMALLEST_SEND ? 0 : zc->send_size / 2;
 	return 0;
 }
@@ -180,8 +181,10 @@ static int send_window(struct zerocopy *zc, const struct path_window *window)
 			sent += n;
 		else if (n == -ENOBUFS)
 			err = make_room(zc);
+		else if (n == -EAGAIN)
+			err = wait_for(zc, POLLOUT, -1);
 		else
-			err = path_retry(zc->job->socket, n, zc->out);
+			err = n;
 		if (err)
 			return err;
 	}
@@ -215,7 +218,7 @@ static int send_mapped(struct zerocopy *zc)
 
 int path_msg_zerocopy(const struct path_job *job, struct path_outcome *out)
 {
-	struct zerocopy zc = {.job = job, .out = out, .send_size = SEND_SIZE};
+	struct zerocopy zc = { .job = job, .out = out, .send_size = SEND_SIZE };
 	int on = 1, err = 0;
 
 	out->copied_bytes = 0;
