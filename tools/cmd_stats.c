@@ -202,7 +202,7 @@ static int watch(char names[][METERS_NAME_SIZE], int nr_names, const struct stat
 		error = read_snapshot(names, nr_names, now);
 		if (error)
 			break;
-		if (!options->json && times++)
+		if (times++ && !options->json)
 			out_text("\n");
 		(options->json ? print_watch_json : print_watch_text)(before, now);
 		if (!out_flush())

@@ -76,8 +76,10 @@ void send_report_text(const struct send_order *order, const struct send_report *
 		return;
 	out_text("sent %s bytes (%s) of %s to %s by %s\n", out_grouped(number, report->bytes),
 		 out_bytes(human, report->bytes), what(order, name), where, order->path->name);
-	out_text("  %-15s %.3f s; the socket had taken everything after %.3f s\n", "time",
-		 times->acknowledged, times->taken);
+	out_text("  %-15s %.3f s", "time", times->acknowledged);
+	if (!report->error)
+		out_text("; the socket had taken everything after %.3f s", times->taken);
+	out_text("\n");
 	out_text("  %-15s %s\n", "rate", out_rate(human, rate(report, times)));
 	out_text("  %-15s %" PRIu64 "\n", "system calls", report->syscalls);
 	print_share("by descriptor", report->passed_bytes, report->bytes);
