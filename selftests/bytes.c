@@ -436,7 +436,12 @@ TEST_F(send, holes_arrive_as_zeros)
 			EXPECT_EQ(1u << PAGEWIRE_WHY_NO_PAGE, send.result.copied_why);
 			EXPECT_EQ((64 + 40 + 64 + 40) * KIB - 10 - 1, send.result.copied_bytes);
 		} else {
-			EXPECT_EQ(allowed_reasons(variant->path, dir), send.result.copied_why);
+			uint32_t why = send.result.copied_why;
+
+			/* A hole of tmpfs would be copied by either path: both reasons are true. */
+			if (dir_is_tmpfs(dir))
+				why &= ~(1u << PAGEWIRE_WHY_NO_PAGE);
+			EXPECT_EQ(allowed_reasons(variant->path, dir), why);
 		}
 		ASSERT_EQ(v->length, receiver_wait(&r, v->length));
 		expect_bytes(_metadata, v->expected, r.bytes, v->length, dir);
@@ -458,8 +463,8 @@ TEST_F(send, a_cold_file_arrives_right_and_its_misses_are_counted)
 	vector_add_file(v, &self->file, 1, 0);
 	testfile_make_cold(&self->file);
 	send_vector(_metadata, self, variant, v, &r, self->file.dir, &send);
+	/* Whether it has to sleep for them depends on how fast the disk is. */
 	EXPECT_LT(0, send.result.cache_misses);
-	EXPECT_LT(0, send.result.disk_waits);
 	send_vector(_metadata, self, variant, v, &r, self->file.dir, &send);
 	EXPECT_EQ(0, send.result.cache_misses);
 	EXPECT_EQ(0, send.result.disk_waits);

@@ -261,7 +261,7 @@ TEST_F(send, too_much_memory_is_refused)
 	expect_silence(_metadata, self->pair.rx);
 }
 
-TEST_F(send, a_bad_address_of_the_array_is_told)
+TEST_F(send, the_first_segment_that_is_not_in_readable_memory_is_told)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	uint8_t *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -272,12 +272,12 @@ TEST_F(send, a_bad_address_of_the_array_is_told)
 	ASSERT_NE(MAP_FAILED, two);
 	munmap(two + page, page);
 	*last = file_segment(self->file.fd, 0, 100);
-	expect_refused(_metadata, self->device, &send, EFAULT, PAGEWIRE_WHY_FAULT, 1, "NULL");
+	expect_refused(_metadata, self->device, &send, EFAULT, PAGEWIRE_WHY_FAULT, 0, "NULL");
 	send = request(variant->path, self->pair.tx, last, 2);
-	expect_refused(_metadata, self->device, &send, EFAULT, PAGEWIRE_WHY_FAULT, 2,
+	expect_refused(_metadata, self->device, &send, EFAULT, PAGEWIRE_WHY_FAULT, 1,
 		       "array over the edge");
 	send = request(variant->path, self->pair.tx, (void *)0xffff888000000000, 1);
-	expect_refused(_metadata, self->device, &send, EFAULT, PAGEWIRE_WHY_FAULT, 1,
+	expect_refused(_metadata, self->device, &send, EFAULT, PAGEWIRE_WHY_FAULT, 0,
 		       "kernel's memory");
 	expect_silence(_metadata, self->pair.rx);
 }
