@@ -48,6 +48,7 @@ FIXTURE_TEARDOWN(limit)
 	close(self->device);
 	if (counters_available())
 		broken = module_at_rest();
+	_metadata->trigger = 0;
 	EXPECT_EQ(NULL, broken)
 	{
 		TH_LOG("%s", broken);

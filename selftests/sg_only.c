@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * PAGEWIRE_SEND_SG_ONLY: file bytes go by descriptor or not at all, and the
- * caller is told which and how far it came.
+ * caller is told how far it came. File systems and routes that need copies
+ * are in fs_fallback.sh and net_routes.sh.
  */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#define FIXTURE_ONLY_SG
 #include "fixture.h"
 
 #define ROOM (8 * MIB)
@@ -98,31 +100,6 @@ TEST_F(send, a_hole_of_tmpfs_ends_the_transfer_right_before_it)
 	EXPECT_EQ(40860, send.result.passed_bytes);
 	expect_arrival(_metadata, self, v, 40866);
 	testfile_close(&f);
-}
-
-TEST_F(send, a_file_system_that_needs_copies_is_refused_before_anything_is_sent)
-{
-	struct vector *v = vector_new(ROOM);
-	struct pagewire_send send;
-	const char *dir;
-	unsigned int i;
-
-	for (i = 0; (dir = test_dir(i)); i++) {
-		struct testfile f;
-
-		if (dir_is_passed(dir))
-			continue;
-		testfile_create(&f, dir, 10000, 3);
-		vector_add_file(v, &self->file, 0, 100);
-		vector_add_file(v, &f, 0, 0);
-		send = sg_only(self, v);
-		expect_refused(_metadata, self->device, &send, EOPNOTSUPP, PAGEWIRE_WHY_SG_ONLY,
-			       dir_is_passed(self->file.dir), dir);
-		expect_silence(_metadata, self->pair.rx);
-		testfile_close(&f);
-		return;
-	}
-	SKIP(return, "a file system that needs copies: TEST_DIRS has none");
 }
 
 TEST_HARNESS_MAIN
