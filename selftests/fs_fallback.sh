@@ -42,7 +42,7 @@ check_refused()
 {
 	local refused
 	refused=$(counter sg refused)
-	receive_check /dev/null
+	receive_check "$NOTHING"
 	send_file --sg-only "$2"
 	receive_end
 	check_equal "$1, sg only: refused before a byte is sent" \
@@ -50,7 +50,7 @@ check_refused()
 	check_match "$1, sg only: the reason and the segment are told" "${R[reason]} ${R[segment]}" '^(31|3) 0$'
 	check_equal "$1, sg only: it counts as refused" "$(counter sg refused)" $((refused + 1))
 
-	receive_check /dev/null
+	receive_check "$NOTHING"
 	cmd_fail "$1, sg only: the tool fails as well" any \
 		timeout 30 pagewire send "$2" "$ADDRESS:$PORT" --path sg --sg-only
 	check_match "$1, sg only: the tool's error names the file and why" "$(cat "$ERR")" \

@@ -71,11 +71,11 @@ check_true "batches hold up to 1 MiB: few more calls than that, but for waits" \
 # --- requests for paths that aren't there ---------------------------------------------------
 all_counters() { cat "$DEBUGFS/path/copy" "$DEBUGFS/path/sg"; }
 before=$(all_counters)
-receive_check /dev/null
+receive_check "$NOTHING"
 send_file --path 0 "$file"
 receive_end
 check_equal "path auto isn't in this version" "${R[call]} ${R[reason]} ${R[bytes]}" "EOPNOTSUPP 17 0"
-receive_check /dev/null
+receive_check "$NOTHING"
 send_file --path 77 "$file"
 receive_end
 check_equal "there is no path 77" "${R[call]} ${R[bytes]}" "EINVAL 0"

@@ -28,7 +28,7 @@ member=(setpriv --reuid "$NOBODY" --regid "$NOBODY" --groups "$GROUP")
 
 cmd_fail "a stranger can't open the device" any "${stranger[@]}" bash -c ": <>$DEVICE"
 check_match "a stranger gets EACCES" "$(cat "$ERR")" "Permission denied"
-receive_check /dev/null
+receive_check "$NOTHING"
 cmd_fail "for a stranger the tool ends with status 3" 3 \
 	timeout 30 "${stranger[@]}" pagewire send "$file" "$ADDRESS:$PORT" --path sg
 check_match "the tool's error names the device and the remedy" "$(cat "$ERR")" "$DEVICE.*(group|root|permission)"
@@ -41,7 +41,7 @@ SEND_IN=("${member[@]}")
 transfer "$file"
 check_arrived "a member of the device's group can send a file that it can read"
 check_bytes "for a member every byte counts" "$SIZE"
-receive_check /dev/null
+receive_check "$NOTHING"
 send_file "$dir/secret"
 receive_end
 check_match "a member can't send a file that it can't open" "$SEND_STATUS $(cat "$TMP/send.err")" \

@@ -74,7 +74,7 @@ check_no_sg()
 	if [ "${R[copied_bytes]}" -gt 0 ]; then
 		check_equal "$1, sg: what was copied was copied for want of scatter-gather" \
 			"${R[copied_why]}" "$WHY_NO_SG"
-		receive_check /dev/null
+		receive_check "$NOTHING"
 		send_file --sg-only "$file"
 		receive_end
 		check_equal "$1, sg only: refused" "$SEND_STATUS ${R[call]} ${R[bytes]} $RECV_STATUS" "1 EOPNOTSUPP 0 0"

@@ -88,12 +88,12 @@ if [ -n "$MODULE_PATHS" ]; then
 	send_by_tool "$TMP/all" "$file" --header "$dir/long"
 	check_sent "a header of more than one memory segment arrives"
 	check_equal "a refused file leaves status 6" "$(
-		receive_check /dev/null
+		receive_check "$NOTHING"
 		timeout 30 pagewire send /proc/version "$ADDRESS:$PORT" >"$OUT" 2>"$ERR"
 		echo $?
 		receive_end)" 6
 	check_match "the error names the refused file and the cause" "$(cat "$ERR")" "/proc/version: .*"
-	receive_check /dev/null
+	receive_check "$NOTHING"
 	cmd_fail "a refused file with --json: status 6" 6 timeout 30 pagewire send /proc/version "$ADDRESS:$PORT" --json
 	check_match "a refused file with --json tells errno and file" \
 		"$(json "$OUT" status error.errno error.file bytes)" \
