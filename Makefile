@@ -95,7 +95,7 @@ bench: setup module tools tests ## sender CPU and rate of every path, in the VM;
 
 .PHONY: bench-uml
 bench-uml: setup ## the same ratios at native speed, on User-Mode Linux
-	@selftests/bench/uml
+	@selftests/bench/uml/run
 
 .PHONY: lint
 lint: ## checkpatch, clang-format, layering

@@ -9,7 +9,7 @@
 # Every file of these packages but documentation and translations; libraries follow by themselves.
 IMAGE_PACKAGES="base-files bash dash coreutils util-linux util-linux-extra mount bsdutils procps psmisc sed grep
  diffutils findutils gawk mawk iproute2 ethtool e2fsprogs xfsprogs dmsetup strace kmod perl-base make fuse3
- netbase netcat-openbsd hostname ncurses-base ncurses-bin xz-utils gzip tar libc-bin debianutils time"
+ netbase netcat-openbsd hostname ncurses-base ncurses-bin xz-utils gzip tar libc-bin debianutils time man-db groff-base"
 
 # Libraries that the tool and the test programs may link to.
 IMAGE_LIBS="libnl-3 libnl-genl-3 libjson-c libssl libcrypto liburing libfuse3 libm libpthread librt
@@ -79,7 +79,7 @@ root_files()
 			[ -L "$f" ] || [ -f "$f" ] || continue
 			printf '%s\n' "${f#/}"
 		done
-	printf '%s\n' etc/mke2fs.conf etc/protocols etc/services
+	printf '%s\n' etc/mke2fs.conf etc/protocols etc/services etc/manpath.config etc/groff
 	find /usr/share/perl/5.* -path '*unicore*' -name '*.pl' -size -20k 2>/dev/null | sed 's,^/,,'
 }
 
