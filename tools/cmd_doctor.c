@@ -18,8 +18,9 @@
 
 static const char usage[] =
 	"Usage: pagewire doctor [--json]\n\n"
-	"Looks at everything that the module and its counters need on this machine, and says\n"
-	"what to do about what is missing. Exit status 0: all is well; 3: something is missing.\n\n"
+	"Looks at everything that the module and its counters need on this machine, and\n"
+	"says what to do about what is missing. Exit status 0: all is well; 3: something\n"
+	"is missing.\n\n"
 	"      --json   one JSON object\n"
 	"  -h, --help   this text\n";
 

@@ -22,15 +22,16 @@
 
 static const char usage[] =
 	"Usage: pagewire recv --listen=[ADDR:]PORT [OPTIONS]\n\n"
-	"Accepts one connection, takes what the peer sends until it ends, and prints bytes\n"
-	"and SHA-256.\n\n"
-	"      --listen=[ADDR:]PORT  where; port 0 picks a free one and prints it\n"
+	"Accepts one connection, takes what the peer sends until it ends, and prints\n"
+	"bytes and SHA-256.\n\n"
+	"      --listen=[ADDR:]PORT\n"
+	"                       where; port 0 picks a free one and prints it\n"
 	"      --to=FILE        write it to FILE (with --keep: the last connection's)\n"
 	"      --discard        keep nothing; this is the default\n"
-	"      --check=FILE     compare it with FILE byte by byte; exit status 4 if it differs\n"
+	"      --check=FILE     compare it with FILE byte by byte; status 4 if it differs\n"
 	"      --no-hash        without SHA-256, which costs time\n"
 	"      --keep           serve one connection after another, until a signal\n"
-	"      --json           a JSON object a line: one when listening, one a connection\n"
+	"      --json           a JSON object when listening, and for each connection\n"
 	"  -h, --help           this text\n";
 
 struct recv_options {

@@ -24,8 +24,8 @@ static const char usage[] =
 	"peer has acknowledged every byte.\n\n"
 	"      --path=PATH      how the bytes get to the socket; default sg\n"
 	"      --offset=BYTES   start there; for a single FILE\n"
-	"      --length=BYTES   send no more than that; for a single FILE; 0, the default:\n"
-	"                       up to the end\n"
+	"      --length=BYTES   send no more than that; for a single FILE; 0, the\n"
+	"                       default: up to the end\n"
 	"      --header=FILE    contents to send first, from memory; also a pipe\n"
 	"      --trailer=FILE   the same, last\n"
 	"      --sg-only        path sg: fail rather than copy bytes of files\n"
@@ -47,8 +47,7 @@ static void print_usage(void)
 
 	out_text("%s", usage);
 	for (i = 0; i < nr_paths; i++)
-		out_text("  %-14s %s%s\n", paths[i].name, paths[i].summary,
-			 paths[i].in_kernel ? " (module)" : "");
+		out_text("  %-12s %s\n", paths[i].name, paths[i].summary);
 }
 
 /* EXIT_OK to go on; -1 when --help was all that was asked. */

@@ -16,7 +16,7 @@
 static const char usage[] =
 	"Usage: pagewire stats [PATH...] [OPTIONS]\n\n"
 	"Shows the module's counters of all paths, or of those named. Needs root.\n\n"
-	"      --watch[=SECONDS]  what happens per second, every SECONDS (1), until a signal\n"
+	"      --watch[=SECONDS]  per second, every SECONDS (1), until a signal\n"
 	"      --count=N          with --watch: end after N times\n"
 	"      --json             a JSON object; with --watch one each time\n"
 	"  -h, --help             this text\n";

@@ -15,8 +15,9 @@
 
 static const char usage[] =
 	"Usage: pagewire version [--json]\n\n"
-	"Prints the versions of tool, module and ABI and the paths that the module has. A\n"
-	"module that isn't loaded, or may not be asked, is no error: see 'pagewire doctor'.\n\n"
+	"Prints the versions of tool, module and ABI and the paths that the module has.\n"
+	"A module that isn't loaded, or may not be asked, is no error: see 'pagewire\n"
+	"doctor'.\n\n"
 	"      --json   one JSON object\n"
 	"  -h, --help   this text\n";
 
