@@ -201,9 +201,12 @@ static int ioctl_send(struct pw_queue *queue, void __user *arg)
 	req.result.path = req.path;
 	req.result.segment = req.nr_segments;
 
+	/* If the result can't be told, better not to send at all. */
+	if (copy_to_user(&to->result, &req.result, sizeof(req.result)))
+		return -EFAULT;
 	err = check_request(&req, &req.result.reason);
 	if (!err)
-		err = send(queue, &req);
+		err = pw_errno(send(queue, &req));
 	if (err) {
 		req.result.status = err;
 		if (req.path < PW_NR_PATHS)

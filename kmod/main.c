@@ -14,7 +14,7 @@
 module_param_named(max_transfers, pw_max_transfers, uint, 0644);
 MODULE_PARM_DESC(max_transfers, "Transfers in flight per open device (1024)");
 module_param_named(max_user_bytes, pw_max_user_bytes, ulong, 0644);
-MODULE_PARM_DESC(max_user_bytes, "Bytes pinned for one user (268435456)");
+MODULE_PARM_DESC(max_user_bytes, "Bytes in batches and caller memory of one user (268435456)");
 
 static int __init pagewire_init(void)
 {

@@ -54,18 +54,33 @@ static struct pw_sink *first_turn(struct turns *t, const struct socket *sock)
 	return NULL;
 }
 
-/* May another protocol sit on this TCP socket? Only kTLS is known to copy. */
-static bool ulp_allowed(struct sock *sk)
+static bool has_tls(const struct sock *sk)
 {
 	const struct tcp_ulp_ops *ulp = READ_ONCE(inet_csk(sk)->icsk_ulp_ops);
-	bool psock;
 
-	if (ulp && strcmp(ulp->name, "tls"))
-		return false;
+	return ulp && !strcmp(ulp->name, "tls");
+}
+
+/*
+ * May another protocol sit on this TCP socket? Only kTLS in software is known
+ * to copy what it encrypts; a device that does it needs a card to test with.
+ */
+static bool ulp_allowed(const struct sock *sk)
+{
+	const struct tls_context *ctx;
+	bool ok;
+
 	rcu_read_lock();
-	psock = sk_psock(sk);	/* sockmap: a BPF program redirects */
+	ok = !sk_psock(sk);	/* sockmap: a BPF program redirects */
+	if (has_tls(sk)) {
+		ctx = tls_get_ctx(sk);
+		ok = ok && ctx && (ctx->tx_conf == TLS_BASE ||
+				   ctx->tx_conf == TLS_SW);
+	} else if (READ_ONCE(inet_csk(sk)->icsk_ulp_ops)) {
+		ok = false;
+	}
 	rcu_read_unlock();
-	return !psock;
+	return ok;
 }
 
 /* Sockets that can't ever send are refused; a lost connection is a status. */
@@ -113,6 +128,7 @@ int pw_sink_open(struct pw_sink *sink, int fd, u32 *reason)
 		return -EBADF;
 	pw_gauge_add(PW_G_SOCKETS, 1);
 
+	INIT_LIST_HEAD(&sink->node);
 	sink->sock = sock_from_file(sink->file);
 	err = sink->sock ? check(sink->sock, reason) : -ENOTSOCK;
 	if (err)
@@ -127,11 +143,6 @@ void pw_sink_close(struct pw_sink *sink)
 	fput(sink->file);
 	sink->file = NULL;
 	pw_gauge_add(PW_G_SOCKETS, -1);
-}
-
-static bool has_tls(const struct sock *sk)
-{
-	return READ_ONCE(inet_csk(sk)->icsk_ulp_ops);
 }
 
 unsigned int pw_sink_copies(const struct pw_sink *sink)
@@ -153,30 +164,29 @@ unsigned int pw_sink_copies(const struct pw_sink *sink)
 	return why;
 }
 
-bool pw_sink_may_sleep(const struct pw_sink *sink)
+/* How long one wait may last: 0 on a non-blocking socket. */
+static long send_timeout(const struct pw_sink *sink)
 {
-	return !(READ_ONCE(sink->file->f_flags) & O_NONBLOCK);
+	return sock_sndtimeo(sink->sock->sk,
+			     READ_ONCE(sink->file->f_flags) & O_NONBLOCK);
 }
 
-int pw_sink_enter(struct pw_sink *sink, bool *waited)
+int pw_sink_enter(struct pw_sink *sink, bool *slept)
 {
 	struct turns *t = turns_of(sink);
 	long left;
 
 	init_completion(&sink->mine);
 	spin_lock(&t->lock);
-	sink->has_turn = !first_turn(t, sink->sock);
-	sink->queued = true;
+	if (!first_turn(t, sink->sock))
+		complete_all(&sink->mine);
 	list_add_tail(&sink->node, &t->list);
-	*waited = !sink->has_turn;
 	spin_unlock(&t->lock);
 
-	if (!*waited)
-		return 0;
-	left = sock_sndtimeo(sink->sock->sk, !pw_sink_may_sleep(sink));
-	*waited = left;
-	if (!left)
-		return -EAGAIN;
+	left = send_timeout(sink);
+	*slept = left && !completion_done(&sink->mine);
+	if (!*slept)
+		return completion_done(&sink->mine) ? 0 : -EAGAIN;
 	left = wait_for_completion_interruptible_timeout(&sink->mine, left);
 	if (left > 0)
 		return 0;
@@ -188,19 +198,14 @@ void pw_sink_leave(struct pw_sink *sink)
 	struct turns *t = turns_of(sink);
 	struct pw_sink *next;
 
-	if (!sink->queued)
-		return;
 	spin_lock(&t->lock);
-	list_del(&sink->node);
-	if (sink->has_turn) {
+	list_del_init(&sink->node);
+	if (completion_done(&sink->mine)) {
 		next = first_turn(t, sink->sock);
-		if (next) {
-			next->has_turn = true;
-			complete(&next->mine);
-		}
+		if (next)
+			complete_all(&next->mine);
 	}
 	spin_unlock(&t->lock);
-	sink->queued = false;
 }
 
 static ssize_t send_message(struct pw_sink *sink, struct pw_batch *batch,
@@ -221,14 +226,6 @@ static ssize_t send_pages(struct pw_sink *sink, struct pw_batch *batch,
 {
 	return send_message(sink, batch, MSG_SPLICE_PAGES | more);
 }
-
-static void push(struct pw_sink *sink)
-{
-	const struct proto_ops *ops = READ_ONCE(sink->sock->ops);
-
-	if (ops->splice_eof)
-		ops->splice_eof(sink->sock);
-}
 #else
 /*
  * ->sendpage has no security hook. An empty message passes through the one of
@@ -242,22 +239,14 @@ static int ask_security(struct pw_sink *sink)
 	return sock_sendmsg(sink->sock, &msg);
 }
 
-static ssize_t send_pages(struct pw_sink *sink, struct pw_batch *batch,
-			  unsigned int more)
+/* locked: the caller holds the socket's lock, and it has no kTLS. */
+static ssize_t send_each(struct pw_sink *sink, struct pw_batch *batch,
+			 unsigned int more, bool locked)
 {
-	struct sock *sk = sink->sock->sk;
-	/* kTLS has a lock of its own outside the socket's, so it must lock. */
-	bool tls = has_tls(sk);
 	unsigned int i, done = batch->bv_done;
 	ssize_t sent = 0;
-	int ret;
+	int ret = 0;
 
-	ret = ask_security(sink);
-	if (ret)
-		return ret;
-
-	if (!tls)
-		lock_sock(sk);
 	for (i = batch->bv_first; i < batch->nr_bv; i++, done = 0) {
 		const struct bio_vec *bv = &batch->bv[i];
 		struct page *page = bv->bv_page +
@@ -268,27 +257,41 @@ static ssize_t send_pages(struct pw_sink *sink, struct pw_batch *batch,
 
 		if (i + 1 < batch->nr_bv)
 			flags |= MSG_MORE | MSG_SENDPAGE_NOTLAST;
-		ret = tls ? kernel_sendpage(sink->sock, page, offset, len,
-					    flags) :
-			    kernel_sendpage_locked(sk, page, offset, len,
-						   flags);
+		if (locked)
+			ret = kernel_sendpage_locked(sink->sock->sk, page,
+						     offset, len, flags);
+		else
+			ret = kernel_sendpage(sink->sock, page, offset, len,
+					      flags);
 		if (ret > 0)
 			sent += ret;
 		if (ret < (int)len)
 			break;
 	}
-	if (!tls)
-		release_sock(sk);
 	return sent ?: ret;
 }
 
-static void push(struct pw_sink *sink)
+static ssize_t send_pages(struct pw_sink *sink, struct pw_batch *batch,
+			  unsigned int more)
 {
 	struct sock *sk = sink->sock->sk;
+	ssize_t ret;
 
-	/* Not if the caller corked the socket himself. */
-	if (!(tcp_sk(sk)->nonagle & TCP_NAGLE_CORK))
-		tcp_sock_set_cork(sk, false);
+	if (!batch->bv_first && !batch->bv_done) {
+		ret = ask_security(sink);
+		if (ret)
+			return ret;
+	}
+
+	lock_sock(sk);
+	if (!READ_ONCE(inet_csk(sk)->icsk_ulp_ops)) {
+		ret = send_each(sink, batch, more, true);
+		release_sock(sk);
+		return ret;
+	}
+	release_sock(sk);
+	/* kTLS has a lock of its own, outside the socket's, and takes both. */
+	return send_each(sink, batch, more, false);
 }
 #endif
 
@@ -306,30 +309,35 @@ ssize_t pw_sink_send(struct pw_sink *sink, struct pw_batch *batch, bool more)
 
 void pw_sink_push(struct pw_sink *sink)
 {
-	push(sink);
+	const struct proto_ops *ops = READ_ONCE(sink->sock->ops);
+
+	if (ops->splice_eof)
+		ops->splice_eof(sink->sock);
 }
 
-int pw_sink_wait(struct pw_sink *sink, unsigned int stalls)
+int pw_sink_wait(struct pw_sink *sink, unsigned int stalls, bool *slept)
 {
 	struct sock *sk = sink->sock->sk;
-	long timeo = sock_sndtimeo(sk, !pw_sink_may_sleep(sink));
 	int err = 0;
+
+	if (!stalls)
+		sink->left = send_timeout(sink);
+	*slept = sink->left;
 
 	lock_sock(sk);
 	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
-		err = sk_stream_wait_connect(sk, &timeo);
+		err = sk_stream_wait_connect(sk, &sink->left);
 	else if (!sk_stream_memory_free(sk) || stalls > 2)
 		/*
 		 * With room in the socket this means that memory is short,
 		 * and sleeps for a fraction of a second.
 		 */
-		err = sk_stream_wait_memory(sk, &timeo);
+		err = sk_stream_wait_memory(sk, &sink->left);
+	else
+		*slept = false;
 	if (err == -EPIPE)
 		err = sk_stream_error(sk, MSG_NOSIGNAL, err);
 	release_sock(sk);
-
-	if (err == -ERESTARTSYS || err == -EINTR)
-		err = -EINTR;
 	return err;
 }
 

@@ -31,18 +31,16 @@ struct file;
  * struct pw_sink - one transfer's hold on a socket
  * @file: the socket's file; the reference keeps the socket
  * @sock: the socket
- * @node: place in the list of turns; guarded by the lock of that list
- * @mine: completed when the turn has come
- * @has_turn: same, readable again; guarded by the lock of the list
- * @queued: pw_sink_enter() has put it on the list
+ * @node: place in the list of turns, or empty; guarded by that list's lock
+ * @mine: all completed when the turn has come, under the lock of the list
+ * @left: what is left of SO_SNDTIMEO since the last progress
  */
 struct pw_sink {
 	struct file *file;
 	struct socket *sock;
 	struct list_head node;
 	struct completion mine;
-	bool has_turn;
-	bool queued;
+	long left;
 };
 
 /*
@@ -60,10 +58,10 @@ unsigned int pw_sink_copies(const struct pw_sink *sink);
 
 /*
  * Waits for the turn. 0, -EAGAIN (non-blocking, or SO_SNDTIMEO) or -EINTR.
- * *waited tells whether it slept. Whatever it returns, pw_sink_leave() must
+ * *slept tells whether it slept. Whatever it returns, pw_sink_leave() must
  * follow. May sleep.
  */
-int pw_sink_enter(struct pw_sink *sink, bool *waited);
+int pw_sink_enter(struct pw_sink *sink, bool *slept);
 void pw_sink_leave(struct pw_sink *sink);
 
 /*
@@ -74,13 +72,11 @@ void pw_sink_leave(struct pw_sink *sink);
 ssize_t pw_sink_send(struct pw_sink *sink, struct pw_batch *batch, bool more);
 
 /*
- * Waits for room, as long as SO_SNDTIMEO allows. 0, -EAGAIN, -EINTR or the
- * socket's error. stalls: how often in a row waiting did not help.
+ * Waits for room, as long as SO_SNDTIMEO allows without progress. 0, -EAGAIN,
+ * -EINTR or the socket's error. stalls: how often in a row waiting did not
+ * help. *slept: it did sleep.
  */
-int pw_sink_wait(struct pw_sink *sink, unsigned int stalls);
-
-/* False: the socket is non-blocking, waits end at once with -EAGAIN. */
-bool pw_sink_may_sleep(const struct pw_sink *sink);
+int pw_sink_wait(struct pw_sink *sink, unsigned int stalls, bool *slept);
 
 /* Sends what "more" kept back, when nothing more will come after all. */
 void pw_sink_push(struct pw_sink *sink);

@@ -58,7 +58,13 @@ int pw_source_cache_fill(struct pw_transfer *t, unsigned int nr);
 int pw_source_read_fill(struct pw_transfer *t, unsigned int nr);
 int pw_source_memory_fill(struct pw_transfer *t, unsigned int nr);
 
-/* As pw_source_read_fill(), at most max bytes, counted as copied for why. */
+/* Pages of one read, and of one batch that such a read fills. */
+#define PW_READ_PAGES	16
+
+/*
+ * As pw_source_read_fill(), at most max bytes, which need PW_READ_PAGES at
+ * most, counted as copied for why.
+ */
 int pw_source_read_some(struct pw_transfer *t, unsigned int nr, size_t max,
 			unsigned int why);
 

@@ -15,13 +15,54 @@
 #include "trace.h"
 #include "transfer.h"
 
+/*
+ * Takes references on the folios from index to last, as far as they follow
+ * each other without a gap. filemap_get_folios_contig() would do, but the one
+ * of 6.1 trips over the entries of a large folio that comes in beside it.
+ */
+static void get_folios(struct address_space *mapping, pgoff_t index,
+		       pgoff_t last, struct folio_batch *fb)
+{
+	XA_STATE(xas, &mapping->i_pages, index);
+	struct folio *folio;
+
+	folio_batch_init(fb);
+	rcu_read_lock();
+	for (folio = xas_load(&xas); folio; folio = xas_next(&xas)) {
+		if (xas_retry(&xas, folio))
+			continue;
+		if (xas.xa_index > last || xa_is_value(folio) ||
+		    xa_is_sibling(folio))
+			break;
+		if (!folio_try_get(folio))
+			goto again;
+		if (folio != xas_reload(&xas)) {
+			folio_put(folio);
+			goto again;
+		}
+		if (!folio_batch_add(fb, folio))
+			break;
+		xas_advance(&xas, folio_next_index(folio) - 1);
+		continue;
+again:
+		xas_reset(&xas);
+	}
+	rcu_read_unlock();
+}
+
 static struct folio *get_folio(struct address_space *mapping, pgoff_t index)
 {
 	struct folio_batch fb;
 
-	folio_batch_init(&fb);
-	filemap_get_folios_contig(mapping, &(pgoff_t){ index }, index, &fb);
+	get_folios(mapping, index, index, &fb);
 	return folio_batch_count(&fb) ? fb.folios[0] : NULL;
+}
+
+/* tmpfs keeps pages that the hardware found broken, so that readers notice. */
+static bool is_poisoned(struct folio *folio)
+{
+	return folio_test_hwpoison(folio) ||
+	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
 }
 
 /* Pages of the range from index on, for read-ahead to have in view. */
@@ -90,34 +131,53 @@ static int wait_for_folio(struct pw_transfer *t, struct pw_segment *seg,
 			err = folio_wait_locked_killable(folio);
 		}
 		ready = folio_test_uptodate(folio);
+		if (!err && is_poisoned(folio))
+			err = -EIO;
 		folio_put(folio);
 		if (err)
-			return -EINTR;
+			return err == -EIO ? err : -EINTR;
 		if (ready)
 			return 0;
 	}
 	return read_folio(t, mapping, seg->file, index);
 }
 
-/* The page at index isn't ready. Returns 0 when it is worth looking again. */
+/*
+ * tmpfs has no read_folio: a page that isn't there is a hole or swapped out,
+ * and its own read_iter knows which. Bytes up to the next page that is there.
+ */
+static size_t gap_at(struct address_space *mapping, u64 pos)
+{
+	unsigned long index = pos >> PAGE_SHIFT, next = index;
+
+	if (!xa_find(&mapping->i_pages, &next, index + PW_READ_PAGES - 1,
+		     XA_PRESENT))
+		next = index + PW_READ_PAGES;
+	return (max(next - index, 1UL) << PAGE_SHIFT) - offset_in_page(pos);
+}
+
+static int miss_in_tmpfs(struct pw_transfer *t, unsigned int nr)
+{
+	struct pw_segment *seg = &t->segments[nr];
+	int err;
+
+	if (t->batch.bytes)
+		return 0;
+	err = pw_transfer_allow_copy(t, PAGEWIRE_WHY_NO_PAGE);
+	return err ?: pw_source_read_some(t, nr,
+					  gap_at(seg->file->f_mapping, seg->pos),
+					  PAGEWIRE_WHY_NO_PAGE);
+}
+
+/* The page at pos isn't ready. Returns 0 when it is worth looking again. */
 static int miss(struct pw_transfer *t, unsigned int nr, struct folio *folio)
 {
 	struct pw_segment *seg = &t->segments[nr];
-	struct address_space *mapping = seg->file->f_mapping;
 	pgoff_t index = seg->pos >> PAGE_SHIFT;
 	int err;
 
-	/*
-	 * tmpfs has no read_folio: a page that isn't there is a hole or swapped
-	 * out, and its own read_iter knows which.
-	 */
-	if (shmem_mapping(mapping)) {
-		if (t->batch.bytes)
-			return 0;
-		return pw_source_read_some(t, nr, PAGE_SIZE -
-					   offset_in_page(seg->pos),
-					   PAGEWIRE_WHY_NO_PAGE);
-	}
+	if (shmem_mapping(seg->file->f_mapping))
+		return miss_in_tmpfs(t, nr);
 
 	/* The disk works while we send what we have, if we have something. */
 	if (!folio)
@@ -142,7 +202,7 @@ static unsigned int count_ready(struct pw_transfer *t, struct pw_segment *seg,
 
 		if (folio_test_readahead(folio))
 			read_ahead(t, seg, folio->index, folio);
-		if (!folio_test_uptodate(folio))
+		if (!folio_test_uptodate(folio) || is_poisoned(folio))
 			break;
 	}
 	return i;
@@ -206,7 +266,7 @@ int pw_source_cache_fill(struct pw_transfer *t, unsigned int nr)
 {
 	struct pw_segment *seg = &t->segments[nr];
 	struct address_space *mapping = seg->file->f_mapping;
-	pgoff_t first, next, last;
+	pgoff_t first, last;
 	struct folio_batch fb;
 	unsigned int found, ready, used;
 	int err = 0;
@@ -216,11 +276,10 @@ int pw_source_cache_fill(struct pw_transfer *t, unsigned int nr)
 		return 0;
 
 	first = seg->pos >> PAGE_SHIFT;
-	next = first;
 	last = (min(seg->end, seg->pos + pw_batch_room(&t->batch)) - 1) >>
 	       PAGE_SHIFT;
-	folio_batch_init(&fb);
-	found = filemap_get_folios_contig(mapping, &next, last, &fb);
+	get_folios(mapping, first, last, &fb);
+	found = folio_batch_count(&fb);
 
 	ready = count_ready(t, seg, &fb);
 	count_lookups(t, first, ready, !ready);

@@ -9,8 +9,6 @@
 
 #include "transfer.h"
 
-#define READ_PAGES	16
-
 static void free_pages_from(struct bio_vec *bv, unsigned int nr)
 {
 	while (nr--)
@@ -61,7 +59,7 @@ int pw_source_read_some(struct pw_transfer *t, unsigned int nr, size_t max,
 	size_t offset = offset_in_page(seg->pos), left;
 	size_t room = min_t(size_t, max, pw_batch_room(&t->batch));
 	size_t len = min_t(u64, room, seg->end - seg->pos);
-	struct bio_vec bv[READ_PAGES];
+	struct bio_vec bv[PW_READ_PAGES];
 	int i, pages;
 	ssize_t got;
 
@@ -80,7 +78,6 @@ int pw_source_read_some(struct pw_transfer *t, unsigned int nr, size_t max,
 	}
 	pw_count_copy(t);
 
-	t->batch.copy = false;
 	left = got;
 	for (i = 0; left; i++) {
 		size_t n = min_t(size_t, left, bv[i].bv_len);
@@ -97,7 +94,7 @@ int pw_source_read_some(struct pw_transfer *t, unsigned int nr, size_t max,
 int pw_source_read_fill(struct pw_transfer *t, unsigned int nr)
 {
 	struct pw_segment *seg = &t->segments[nr];
-	size_t max = READ_PAGES * PAGE_SIZE - offset_in_page(seg->pos);
+	size_t max = PW_READ_PAGES * PAGE_SIZE - offset_in_page(seg->pos);
 
 	/* A read may sleep, and what it reads may not fit behind the others. */
 	if (t->batch.bytes)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -81,14 +82,19 @@ static int charge(struct pw_transfer *t, u64 bytes)
 	return err;
 }
 
-/* A copy is needed: 0 where it may be, else an error with its reason set. */
-static int allow_copy(struct pw_transfer *t, unsigned int why)
+int pw_transfer_allow_copy(struct pw_transfer *t, unsigned int why)
 {
 	if (!(t->flags & PAGEWIRE_SEND_SG_ONLY))
 		return 0;
 	t->result.reason = PAGEWIRE_WHY_SG_ONLY;
 	t->result.copied_why |= BIT(why);
 	return -EOPNOTSUPP;
+}
+
+static void add_total(struct pw_transfer *t, u64 bytes)
+{
+	if (check_add_overflow(t->total, bytes, &t->total))
+		t->total = U64_MAX;
 }
 
 int pw_transfer_add_socket(struct pw_transfer *t, int fd)
@@ -100,7 +106,7 @@ int pw_transfer_add_socket(struct pw_transfer *t, int fd)
 	if (err)
 		return err;
 	why = pw_sink_copies(&t->sink);
-	return why ? allow_copy(t, why) : 0;
+	return why ? pw_transfer_allow_copy(t, why) : 0;
 }
 
 int pw_transfer_add_file(struct pw_transfer *t,
@@ -114,8 +120,8 @@ int pw_transfer_add_file(struct pw_transfer *t,
 	if (err)
 		return err;
 	t->nr++;
-	t->total += seg->end - seg->start;
-	return seg->why ? allow_copy(t, seg->why) : 0;
+	add_total(t, seg->end - seg->start);
+	return seg->why ? pw_transfer_allow_copy(t, seg->why) : 0;
 }
 
 int pw_transfer_add_memory(struct pw_transfer *t, u32 length)
@@ -136,7 +142,7 @@ int pw_transfer_add_memory(struct pw_transfer *t, u32 length)
 	seg->pos = seg->start;
 	seg->end = seg->start + length;
 	t->nr++;
-	t->total += length;
+	add_total(t, length);
 	return 0;
 }
 
@@ -250,12 +256,12 @@ static void count_socket_wait(struct pw_transfer *t)
 
 static int wait_for_room(struct pw_transfer *t, unsigned int stalls)
 {
+	bool slept;
 	int err;
 
 	t->state = PW_STATE_SOCKET;
-	err = pw_sink_wait(&t->sink, stalls);
-	/* -EAGAIN at once, on a non-blocking socket, is no wait. */
-	if (err != -EAGAIN || pw_sink_may_sleep(&t->sink))
+	err = pw_sink_wait(&t->sink, stalls, &slept);
+	if (slept)
 		count_socket_wait(t);
 	t->state = PW_STATE_SENDING;
 	return err;
@@ -269,7 +275,7 @@ static int sink_copies(struct pw_transfer *t, unsigned int *why)
 		return 0;
 	}
 	*why = pw_sink_copies(&t->sink);
-	return *why ? allow_copy(t, *why) : 0;
+	return *why ? pw_transfer_allow_copy(t, *why) : 0;
 }
 
 /* Sends the whole batch. */
@@ -287,12 +293,13 @@ static int drain(struct pw_transfer *t)
 		n = pw_sink_send(&t->sink, &t->batch, more);
 		pw_count(t, PW_M_SENDMSGS, 1);
 		if (n > 0) {
-			t->corked = more;
 			stalls = 0;
 			count_sent(t, n, why);
+			t->corked = more || t->batch.bytes;
 			continue;
 		}
-		if (n && n != -EAGAIN)
+		/* The latter: TCP Fast Open, which connects with the first data. */
+		if (n && n != -EAGAIN && n != -EINPROGRESS)
 			return n;
 		err = wait_for_room(t, stalls++);
 		if (err)
@@ -303,12 +310,12 @@ static int drain(struct pw_transfer *t)
 
 static int send_all(struct pw_transfer *t)
 {
-	bool waited;
+	bool slept;
 	int err;
 
 	t->state = PW_STATE_QUEUED;
-	err = pw_sink_enter(&t->sink, &waited);
-	if (waited)
+	err = pw_sink_enter(&t->sink, &slept);
+	if (slept)
 		count_socket_wait(t);
 	t->state = PW_STATE_SENDING;
 
@@ -387,12 +394,12 @@ int pw_transfer_run(struct pw_transfer *t)
 {
 	int err;
 
-	err = charge(t, min_t(u64, PAGE_ALIGN(t->total), PW_BATCH_BYTES));
+	err = charge(t, PAGE_ALIGN(min_t(u64, t->total, PW_BATCH_BYTES)));
 	if (err)
 		return err;
 	begin(t);
 	err = send_all(t);
-	end(t, err);
+	end(t, pw_errno(err));
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 #ifndef PAGEWIRE_TRANSFER_H
 #define PAGEWIRE_TRANSFER_H
 
+#include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/pagewire.h>
@@ -57,8 +58,8 @@ enum pw_state {
  * @missed: index of the page whose miss was counted last; one miss is one,
  *	though it may be met twice
  * @charged: bytes charged to the user
- * @corked: the last bytes went with MSG_MORE
- * @total: bytes of all segments, as they were checked
+ * @corked: the last bytes went with MSG_MORE, or others were to follow
+ * @total: bytes of all segments, as they were checked, or U64_MAX if more
  * @state: for people; written by the owner, read by anyone
  * @pid: thread group of the caller
  * @comm: and its name
@@ -111,6 +112,20 @@ void pw_transfer_free(struct pw_transfer *t);
  */
 int pw_transfer_run(struct pw_transfer *t);
 
+/* What a caller may see of an error: a restarted call would send it all again. */
+static inline int pw_errno(int err)
+{
+	switch (err) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		return -EINTR;
+	default:
+		return err;
+	}
+}
+
 /* Counts, in the meters of the transfer's path. */
 static inline void pw_count(const struct pw_transfer *t, enum pw_meter id, u64 n)
 {
@@ -123,6 +138,12 @@ static inline void pw_count_copy(struct pw_transfer *t)
 	t->result.copies++;
 	pw_count(t, PW_M_COPIES, 1);
 }
+
+/*
+ * A copy is needed, for an enum pagewire_reason: 0 where it may be, else an
+ * error with its reason set.
+ */
+int pw_transfer_allow_copy(struct pw_transfer *t, unsigned int why);
 
 /* The list of live transfers, as a seq_file wants it; a spinlock is held. */
 void *pw_live_start(struct seq_file *m, loff_t *pos);

@@ -2,7 +2,7 @@
 /*
  * pagewire: files to sockets inside the kernel, by page descriptors
  *
- * Open /dev/pagewire (read and write) and ask it to send with an ioctl. The
+ * Open /dev/pagewire and ask it to send with an ioctl. The
  * device node is the right to use the module; the files and the socket are
  * the caller's own descriptors and are checked as read(2) and send(2) check
  * them. A descriptor of the device may be shared by threads and processes.
@@ -30,7 +30,8 @@
  *
  * Blocking. As send(2): a full socket is waited for, for as long as
  * SO_SNDTIMEO allows between two bits of progress; O_NONBLOCK on the socket,
- * or a timeout, ends the transfer with EAGAIN. A signal ends it with EINTR.
+ * or a timeout, ends the transfer with EAGAIN. A signal ends it with EINTR, and
+ * so may what only looks like one to the kernel: a debugger that attaches, say.
  * SIGPIPE is never raised; EPIPE is returned. The disk is waited for
  * whatever O_NONBLOCK says; only a fatal signal ends that wait.
  *
@@ -40,8 +41,9 @@
  * write(2) for one, are not held back.)
  *
  * When may the file be changed? When the peer has everything, not when this
- * call returns: pages that wait in the socket, or for an acknowledgement, are
- * the file's own. Bytes written into the file before that may be sent.
+ * call returns: pages that wait in the socket, or for an acknowledgment, are
+ * the file's own. Bytes written into the file before that may be sent. A
+ * write at the same time may be seen in part, as through mmap(2).
  *
  * The layout is the same for 32-bit and 64-bit callers; pointers travel as
  * __u64, there is no padding, fields named reserved must be zero, and an
@@ -135,7 +137,7 @@ enum pagewire_reason {
 	PAGEWIRE_WHY_FILE_DENIED	= 25,	/* a security module said no */
 	PAGEWIRE_WHY_SOCKET		= 26,	/* no such descriptor, no socket */
 	PAGEWIRE_WHY_SOCKET_KIND	= 27,	/* not a TCP stream socket */
-	PAGEWIRE_WHY_SOCKET_ULP		= 28,	/* something but kTLS sits on it */
+	PAGEWIRE_WHY_SOCKET_ULP		= 28,	/* more than software kTLS on it */
 	PAGEWIRE_WHY_SOCKET_STATE	= 29,	/* not connected, or listening */
 	PAGEWIRE_WHY_LIMIT		= 30,	/* over a limit: try again later */
 	PAGEWIRE_WHY_SG_ONLY		= 31,	/* a copy was needed and forbidden */
@@ -261,7 +263,8 @@ struct pagewire_send {
  * @max_batch: most bytes that go to a socket in one go
  * @max_transfers: limit: transfers in flight per open device
  * @reserved0: 0
- * @max_user_bytes: limit: bytes pinned for one user
+ * @max_user_bytes: limit: bytes in batches and caller memory of one user's
+ *	transfers
  * @version: version of the module, a zero-terminated string
  * @reserved: 0 for now
  */
