@@ -19,7 +19,7 @@ disk=$(loop_device "$dir/disk.img") || skip_all "no loop device"
 at_exit losetup -d "$disk"
 sectors=$(blockdev --getsz "$disk")
 linear="0 $sectors linear $disk 0"
-dm_create pwtest "$linear" || skip_all "no device mapper target 'linear': $(cat "$ERR")"
+dm_create pwtest "$linear" || skip_all "no device mapper target 'linear': $(<"$ERR")"
 at_exit umount -l "$TMP/mnt"
 device=/dev/mapper/pwtest
 mkdir -p "$TMP/mnt"

@@ -53,7 +53,7 @@ check_refused()
 	receive_check "$NOTHING"
 	cmd_fail "$1, sg only: the tool fails as well" any \
 		timeout 30 pagewire send "$2" "$ADDRESS:$PORT" --path sg --sg-only
-	check_match "$1, sg only: the tool's error names the file and why" "$(cat "$ERR")" \
+	check_match "$1, sg only: the tool's error names the file and why" "$(<"$ERR")" \
 		"$2.*([Cc]op|file system|filesystem)"
 	kill "$RECV_PID" 2>/dev/null
 	receive_end

@@ -347,7 +347,7 @@ ADDRESS=127.0.0.1
 SEND_IN=()	# prefix of the sending command, say: ip netns exec NAME
 RECV_IN=()
 LIMIT=60	# seconds that one transfer may take
-next_port=$((20000 + ($$ % 200) * 100))
+next_port=$((10000 + $$ % 200 * 100)) # below those that the kernel gives away
 
 # The receiver says so, be it the tool or helper_peer.
 listens() { [[ -s $TMP/recv.out && $(<"$TMP/recv.out") == *listening* ]]; }
@@ -374,7 +374,7 @@ receiver()
 	"${RECV_IN[@]}" timeout -k 2 "$LIMIT" "$@" >"$TMP/recv.out" 2>"$TMP/recv.err" &
 	RECV_PID=$!
 	wait_until 15 listens ||
-		diag "no receiver listens on port $PORT: $(cat "$TMP/recv.err")"
+		diag "no receiver listens on port $PORT: $(<"$TMP/recv.err")"
 }
 
 # receive_check FILE [OPTION]...: pagewire recv on a new port compares with FILE.

@@ -27,11 +27,11 @@ stranger=(setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups)
 member=(setpriv --reuid "$NOBODY" --regid "$NOBODY" --groups "$GROUP")
 
 cmd_fail "a stranger can't open the device" any "${stranger[@]}" bash -c ": <>$DEVICE"
-check_match "a stranger gets EACCES" "$(cat "$ERR")" "Permission denied"
+check_match "a stranger gets EACCES" "$(<"$ERR")" "Permission denied"
 receive_check "$NOTHING"
 cmd_fail "for a stranger the tool ends with status 3" 3 \
 	timeout 30 "${stranger[@]}" pagewire send "$file" "$ADDRESS:$PORT" --path sg
-check_match "the tool's error names the device and the remedy" "$(cat "$ERR")" "$DEVICE.*(group|root|permission)"
+check_match "the tool's error names the device and the remedy" "$(<"$ERR")" "$DEVICE.*(group|root|permission)"
 kill "$RECV_PID" 2>/dev/null
 receive_end
 
@@ -44,7 +44,7 @@ check_bytes "for a member every byte counts" "$SIZE"
 receive_check "$NOTHING"
 send_file "$dir/secret"
 receive_end
-check_match "a member can't send a file that it can't open" "$SEND_STATUS $(cat "$TMP/send.err")" \
+check_match "a member can't send a file that it can't open" "$SEND_STATUS $(<"$TMP/send.err")" \
 	"^3 .*Permission denied"
 SEND_IN=()
 chgrp root "$DEVICE"

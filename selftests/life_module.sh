@@ -26,7 +26,7 @@ receive_peer --check "$file" --stall 100000 --rcvbuf 16384
 send_start --sndbuf 16384 "$file"
 wait_until 10 grep -q stalled "$TMP/recv.out"
 cmd_fail "rmmod is refused while a transfer is in flight" any rmmod pagewire
-check_match "rmmod says that it is in use" "$(cat "$ERR")" "in use"
+check_match "rmmod says that it is in use" "$(<"$ERR")" "in use"
 check_true "the transfer is still in flight" "$(gauge transfers) == 1"
 kill -USR1 "$(pgrep -P "$RECV_PID")"
 send_end

@@ -27,7 +27,7 @@ feed "$file"
 receive_end
 check_equal "recv ends with the connection, status 0" "$RECV_STATUS" 0
 check_match "recv prints the number of bytes" "$(tr -d ',' <"$TMP/recv.out")" "$SIZE"
-check_match "recv prints the SHA-256" "$(cat "$TMP/recv.out")" "$hash"
+check_match "recv prints the SHA-256" "$(<"$TMP/recv.out")" "$hash"
 
 receive --json
 feed "$file"
@@ -123,15 +123,15 @@ check_equal "recv --listen [::1]:PORT: IPv6" "$RECV_STATUS" 0
 receive
 port=$PORT pid=$RECV_PID
 cmd_fail "a port that is taken: status 1" 1 timeout 10 pagewire recv --listen "$ADDRESS:$port"
-check_match "a port that is taken: the error names it and the cause" "$(cat "$ERR")" "$port.*in use"
+check_match "a port that is taken: the error names it and the cause" "$(<"$ERR")" "$port.*in use"
 kill "$pid" 2>/dev/null
 wait "$pid"
 cmd_fail "an address that isn't ours: status 1" 1 timeout 10 pagewire recv --listen 192.0.2.1:2000
-check_match "an address that isn't ours: the error names it" "$(cat "$ERR")" "192.0.2.1:2000"
+check_match "an address that isn't ours: the error names it" "$(<"$ERR")" "192.0.2.1:2000"
 cmd_fail "a file to check that is missing: status 1" 1 timeout 10 pagewire recv --listen "$((next_port++))" --check "$TMP/none"
-check_match "a file to check that is missing: the error names it" "$(cat "$ERR")" "$TMP/none.*No such file"
+check_match "a file to check that is missing: the error names it" "$(<"$ERR")" "$TMP/none.*No such file"
 cmd_fail "a file to write that can't be: status 1" 1 timeout 10 pagewire recv --listen "$((next_port++))" --to /none/copy
-check_match "a file to write that can't be: the error names it" "$(cat "$ERR")" "/none/copy"
+check_match "a file to write that can't be: the error names it" "$(<"$ERR")" "/none/copy"
 cmd_fail "without --listen: status 2" 2 timeout 10 pagewire recv
 cmd_fail "--listen without a port: status 2" 2 timeout 10 pagewire recv --listen "127.0.0.1"
 cmd_fail "a port of 65536: status 2" 2 timeout 10 pagewire recv --listen 65536
@@ -141,5 +141,5 @@ receive --to /dev/full
 feed "$file" 2>/dev/null
 receive_end
 check_equal "a full disk: status 1" "$RECV_STATUS" 1
-check_match "a full disk: the error names file and cause" "$(cat "$TMP/recv.err")" "/dev/full.*No space left"
+check_match "a full disk: the error names file and cause" "$(<"$TMP/recv.err")" "/dev/full.*No space left"
 finish

@@ -45,21 +45,18 @@ check_sent()
 	fi
 }
 
-cut_range "$file" 4097 500001 >"$TMP/part"
+cut_range "$file" 4097 500001 | cat "$dir/header" - "$dir/trailer" >"$TMP/part"
 cat "$dir/header" "$file" "$dir/trailer" >"$TMP/all"
 cat "$file" "$dir/trailer" "$file" >"$TMP/several"
 for path in $paths; do
-	send_by_tool "$file" "$file" --path "$path" --json
-	check_sent "$path: a file arrives"
-	check_equal "$path: --json tells path, bytes and status" \
-		"$(json "$TMP/send.out" path bytes status)" "$path $SIZE ok"
-	send_by_tool "$TMP/part" "$file" --path "$path" --offset 4097 --length 500001
-	check_sent "$path: a range arrives"
-	check_match "$path: the report tells the bytes" "$(cat "$TMP/send.out")" "500,?001 bytes.*$file.* by $path"
-	send_by_tool "$TMP/all" "$file" --path "$path" --header "$dir/header" --trailer "$dir/trailer"
-	check_sent "$path: header, file and trailer arrive in order"
-	send_by_tool "$TMP/several" "$file" "$dir/trailer" "$file" --path "$path"
+	send_by_tool "$TMP/several" "$file" "$dir/trailer" "$file" --path "$path" --json
 	check_sent "$path: several files arrive in order"
+	check_equal "$path: --json tells path, bytes and status" \
+		"$(json "$TMP/send.out" path bytes status)" "$path $((2 * SIZE + 8)) ok"
+	send_by_tool "$TMP/part" "$file" --path "$path" --offset 4097 --length 500001 \
+		--header "$dir/header" --trailer "$dir/trailer"
+	check_sent "$path: header, a range of a file and trailer arrive in order"
+	check_match "$path: the report tells the bytes" "$(<"$TMP/send.out")" "500,?028 bytes.*$file.* by $path"
 done
 
 ADDRESS=::1
@@ -92,7 +89,7 @@ if [ -n "$MODULE_PATHS" ]; then
 		timeout 30 pagewire send /proc/version "$ADDRESS:$PORT" >"$OUT" 2>"$ERR"
 		echo $?
 		receive_end)" 6
-	check_match "the error names the refused file and the cause" "$(cat "$ERR")" "/proc/version: .*"
+	check_match "the error names the refused file and the cause" "$(<"$ERR")" "/proc/version: .*"
 	receive_check "$NOTHING"
 	cmd_fail "a refused file with --json: status 6" 6 timeout 30 pagewire send /proc/version "$ADDRESS:$PORT" --json
 	check_match "a refused file with --json tells errno and file" \
@@ -106,37 +103,37 @@ fi
 # --- errors ------------------------------------------------------------------------------
 path=sendfile
 cmd_fail "a missing file: status 1" 1 pagewire send "$dir/none" 127.0.0.1:9 --path $path
-check_match "a missing file: the error names file and cause" "$(cat "$ERR")" "$dir/none.*No such file"
+check_match "a missing file: the error names file and cause" "$(<"$ERR")" "$dir/none.*No such file"
 cmd_fail "nobody listens: status 1" 1 pagewire send "$file" 127.0.0.1:9 --path $path
-check_match "nobody listens: the error names peer, cause and remedy" "$(cat "$ERR")" \
+check_match "nobody listens: the error names peer, cause and remedy" "$(<"$ERR")" \
 	"127.0.0.1:9.*refused.*recv"
 cmd_fail "no such host: status 1" 1 timeout 60 pagewire send "$file" no-such-host.invalid:9 --path $path
-check_match "no such host: the error names it" "$(cat "$ERR")" "no-such-host.invalid"
+check_match "no such host: the error names it" "$(<"$ERR")" "no-such-host.invalid"
 cmd_fail "a directory by a path of user space: status 1" 1 pagewire send "$dir" 127.0.0.1:9 --path $path
-check_match "a directory: the error names it" "$(cat "$ERR")" "$dir"
+check_match "a directory: the error names it" "$(<"$ERR")" "$dir"
 if [ ! -c "$DEVICE" ]; then
 	cmd_fail "path sg without the module: status 3" 3 pagewire send "$file" 127.0.0.1:9 --path sg
-	check_match "path sg without the module: the error names the device and the remedy" "$(cat "$ERR")" \
+	check_match "path sg without the module: the error names the device and the remedy" "$(<"$ERR")" \
 		"/dev/pagewire.*(insmod|modprobe|load|doctor)"
 fi
 
 receive_peer --reset 100000 --rcvbuf 16384
 truncate -s 20M "$dir/large"
 cmd_fail "a peer that resets: status 5" 5 timeout 30 pagewire send "$dir/large" "$ADDRESS:$PORT" --path $path
-check_match "a peer that resets: the error names file, peer and cause" "$(cat "$ERR")" \
+check_match "a peer that resets: the error names file, peer and cause" "$(<"$ERR")" \
 	"$ADDRESS:$PORT.*(reset|[Bb]roken pipe)"
 receive_end
 
 receive_peer --stall 100000 --rcvbuf 16384
 timeout -s INT -k 5 1 pagewire send "$dir/large" "$ADDRESS:$PORT" --path $path >"$OUT" 2>"$ERR"
-check_match "interrupted by a signal: the error says so, and how far it came" "$(cat "$ERR")" \
+check_match "interrupted by a signal: the error says so, and how far it came" "$(<"$ERR")" \
 	"signal.* of 20971520 bytes"
 kill "$RECV_PID" 2>/dev/null
 receive_end
 if [ -n "$MODULE_PATHS" ]; then
 	receive_peer --stall 100000 --rcvbuf 16384
 	timeout -s INT -k 5 1 pagewire send "$dir/large" "$ADDRESS:$PORT" --path sg >"$OUT" 2>"$ERR"
-	check_match "interrupted by a signal, sg: the error says so, and how far it came" "$(cat "$ERR")" \
+	check_match "interrupted by a signal, sg: the error says so, and how far it came" "$(<"$ERR")" \
 		"signal.* of 20971520 bytes"
 	kill "$RECV_PID" 2>/dev/null
 	receive_end
