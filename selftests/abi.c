@@ -9,9 +9,9 @@
 
 #include "fixture.h"
 
-#define EXPECT_FIELD(type, field, offset, size)                   \
-	do {                                                      \
-		EXPECT_EQ(offset, offsetof(struct type, field));  \
+#define EXPECT_FIELD(type, field, offset, size)                     \
+	do {                                                        \
+		EXPECT_EQ(offset, offsetof(struct type, field));    \
 		EXPECT_EQ(size, sizeof(((struct type *)0)->field)); \
 	} while (0)
 
@@ -185,7 +185,8 @@ TEST(unknown_ioctl_numbers_give_enotty)
 	memset(&send.result, 0xa5, sizeof(send.result));
 	before = send;
 	for (i = 2; i < 256; i++) {
-		EXPECT_EQ(-1, ioctl(device, _IOWR(PAGEWIRE_IOC_MAGIC, i, struct pagewire_send), &send));
+		EXPECT_EQ(-1,
+			  ioctl(device, _IOWR(PAGEWIRE_IOC_MAGIC, i, struct pagewire_send), &send));
 		EXPECT_EQ(ENOTTY, errno);
 	}
 	for (i = 0; i < ARRAY_SIZE(other); i++) {

@@ -20,9 +20,9 @@ static uint32_t allowed_reasons(uint32_t path, const char *dir)
 }
 
 /* Sends the vector and checks answer and bytes; files have no holes. */
-static void send_vector(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
-			const FIXTURE_VARIANT(send) *variant, struct vector *v,
-			struct receiver *r, const char *dir, struct pagewire_send *send)
+static void send_vector(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
+			const FIXTURE_VARIANT(send) * variant, struct vector *v, struct receiver *r,
+			const char *dir, struct pagewire_send *send)
 {
 	bool passed = variant->path == PAGEWIRE_PATH_SG && dir_is_passed(dir);
 	uint32_t why = allowed_reasons(variant->path, dir);
@@ -100,8 +100,8 @@ static void random_vector(struct vector *v, struct random *r, const struct testf
 
 	vector_reset(v);
 	for (i = 0; i < nr; i++) {
-		uint64_t length = random_below(r, 30) ? random_below(r, 300) :
-							random_place(r, 65536 - 4096);
+		uint64_t length =
+			random_below(r, 30) ? random_below(r, 300) : random_place(r, 65536 - 4096);
 
 		if (random_below(r, 3))
 			random_file_range(v, r, files + random_below(r, 2));
@@ -134,9 +134,9 @@ static void sums_add(struct sums *s, const struct pagewire_result *r, const stru
 	s->memory += v->memory_bytes;
 }
 
-#define EXPECT_DELTA(name, value)                                                  \
-	EXPECT_EQ(value, counter(&after, name) - counter(before, name))            \
-	{                                                                          \
+#define EXPECT_DELTA(name, value)                                                    \
+	EXPECT_EQ(value, counter(&after, name) - counter(before, name))              \
+	{                                                                            \
 		TH_LOG("that was: counter %s against the sum of the results", name); \
 	}
 
@@ -166,8 +166,8 @@ static void expect_counters(struct __test_metadata *_metadata, uint32_t path,
 	EXPECT_DELTA("socket_waits", s->socket_waits);
 }
 
-static void run_random_cases(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
-			     const FIXTURE_VARIANT(send) *variant, const char *dir,
+static void run_random_cases(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
+			     const FIXTURE_VARIANT(send) * variant, const char *dir,
 			     struct random *random, unsigned int cases)
 {
 	struct vector *v = vector_new(ROOM);
@@ -226,7 +226,8 @@ TEST_F(send, every_offset_around_a_page_border_arrives_right)
 
 	receiver_start(&r, self->pair.rx, ROOM, 0, 0);
 	for (start = 4094; start <= 4098; start++) {
-		for (end = start + 1; end < 20000; end += end % 4096 > 1 && end % 4096 < 4094 ? 1023 : 1) {
+		for (end = start + 1;
+		     end<20000; end += end % 4096> 1 && end % 4096 < 4094 ? 1023 : 1) {
 			vector_reset(v);
 			vector_add_file(v, &self->file, start, end - start);
 			send_vector(_metadata, self, variant, v, &r, self->file.dir, &send);
@@ -239,8 +240,8 @@ TEST_F(send, every_offset_around_a_page_border_arrives_right)
 }
 
 /* Sends one vector on each test folder; @build fills it. */
-static void on_every_dir(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
-			 const FIXTURE_VARIANT(send) *variant, size_t size,
+static void on_every_dir(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
+			 const FIXTURE_VARIANT(send) * variant, size_t size,
 			 void (*build)(struct vector *v, const struct testfile *f))
 {
 	struct vector *v = vector_new(ROOM);

@@ -18,7 +18,7 @@
  * From the call to the arrival of the last byte. A machine may be busy, but
  * not five times in a row: the best of five must be below the limit.
  */
-static void expect_prompt(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void expect_prompt(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			  uint32_t path, const struct vector *v, const char *what)
 {
 	uint64_t took = 0, best = UINT64_MAX;
@@ -46,7 +46,7 @@ static void expect_prompt(struct __test_metadata *_metadata, FIXTURE_DATA(send) 
 
 TEST_F(send, a_short_range_arrives_at_once)
 {
-	static const uint64_t lengths[] = { 1,	   100,	  1448,	  4095,	  4096,	  4097,	   16384,
+	static const uint64_t lengths[] = { 1,	   100,	  1448,	 4095,	 4096,	 4097,	16384,
 					    21845, 65483, 65484, 100000, 131072, 262145 };
 	struct vector *v = vector_new(ROOM);
 	unsigned int i;
@@ -129,7 +129,7 @@ TEST_F(send, the_rest_of_a_truncated_file_arrives_at_once)
 }
 
 /* Sends 100 bytes with the flag and sees that they are held back. */
-static void expect_held_back(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void expect_held_back(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			     struct pagewire_send *send)
 {
 	unsigned int tries;

@@ -13,7 +13,7 @@
 #define ROOM (16 * MIB)
 
 /* A transfer of @length bytes (0: all) of the file that sits in a full socket. */
-static void start_blocked(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void start_blocked(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			  uint32_t path, uint64_t length, struct sender *s)
 {
 	static struct pagewire_segment segment;
@@ -28,7 +28,7 @@ static void start_blocked(struct __test_metadata *_metadata, FIXTURE_DATA(send) 
 }
 
 /* Lets the peer read everything, then the transfer must have ended well. */
-static void finish(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self, struct sender *s,
+static void finish(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self, struct sender *s,
 		   struct receiver *r)
 {
 	receiver_start(r, self->pair.rx, ROOM, 0, 0);
@@ -97,7 +97,7 @@ TEST_F(send, a_file_that_grows_into_a_range_past_its_end_is_sent_as_far_as_it_is
 	expect_bytes(_metadata, grown, r.bytes, r.length, "file and what was appended");
 }
 
-static void truncate_midway(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void truncate_midway(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			    uint32_t path, size_t size)
 {
 	struct receiver r;
@@ -153,7 +153,8 @@ TEST_F(send, a_file_that_is_overwritten_midway_sends_old_or_new_bytes)
 	ASSERT_EQ((ssize_t)FILE_SIZE, pwrite(self->file.wfd, new, FILE_SIZE, 0));
 	finish(_metadata, self, &s, &r);
 	ASSERT_EQ(FILE_SIZE, r.length);
-	for (i = 0; i < r.length && (r.bytes[i] == self->file.image[i] || r.bytes[i] == new[i]); i++)
+	for (i = 0; i < r.length && (r.bytes[i] == self->file.image[i] || r.bytes[i] == new[i]);
+	     i++)
 		;
 	EXPECT_EQ(FILE_SIZE, i);
 	/* More than any socket buffers here: this was read after the write. */
@@ -216,7 +217,7 @@ static void *shrink_and_grow(void *argument)
 }
 
 /* On one folder; every byte that arrives is the file's or 0. */
-static void send_while_shrinking(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void send_while_shrinking(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 				 uint32_t path, const char *dir, struct random *random)
 {
 	struct shrinker k = { .random = *random };

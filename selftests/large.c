@@ -13,8 +13,14 @@
 
 /* Around the numbers at which 31, 32 bits and pages end, and the file. */
 static const uint64_t places[] = {
-	0,	       1 * MIB - 32,  2 * GIB - 4096 - 32, 2 * GIB - 32, 3 * GIB + 4000,
-	4 * GIB - 32, 4 * GIB + MIB, SIZE - 64,
+	0,
+	1 * MIB - 32,
+	2 * GIB - 4096 - 32,
+	2 * GIB - 32,
+	3 * GIB + 4000,
+	4 * GIB - 32,
+	4 * GIB + MIB,
+	SIZE - 64,
 };
 #define SPOT 64
 
@@ -71,8 +77,7 @@ static void *spot_check(void *argument)
 
 		if (places[i] < s->start)
 			continue;
-		if (!drop_until(s, places[i]) ||
-		    recv(s->fd, seen, SPOT, MSG_WAITALL) != SPOT)
+		if (!drop_until(s, places[i]) || recv(s->fd, seen, SPOT, MSG_WAITALL) != SPOT)
 			break;
 		pattern_fill(expected, 42, places[i], SPOT);
 		s->spots++;
@@ -83,7 +88,7 @@ static void *spot_check(void *argument)
 	return NULL;
 }
 
-static void send_large(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self, uint32_t path,
+static void send_large(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self, uint32_t path,
 		       const char *dir, uint64_t offset, uint64_t length, unsigned int spots)
 {
 	int fd = sparse_file(dir);

@@ -55,7 +55,7 @@ bool dir_is_tmpfs(const char *dir);
  * into @image too.
  */
 struct testfile {
-	int fd; /* read only */
+	int fd;	 /* read only */
 	int wfd; /* read and write */
 	size_t size;
 	uint8_t *image;
@@ -100,7 +100,7 @@ struct receiver {
 	size_t chunk;
 	unsigned int pause_ms;
 	bool ended; /* end of stream, or error */
-	int error; /* errno of the read that failed */
+	int error;  /* errno of the read that failed */
 	bool stop;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -193,10 +193,10 @@ uint64_t counter(const struct counters *c, const char *name);
 const char *path_name(uint32_t path);
 const char *path_file(uint32_t path);
 /*
- * The law, and all gauges 0 within 5 s: NULL, or what is broken. True when
- * nothing of this program uses the device any more.
+ * The law, and all gauges 0, within @ms: NULL, or what is broken. It holds
+ * when nothing uses the device.
  */
-const char *module_at_rest(void);
+const char *module_unrest(unsigned int ms);
 
 /* A module parameter. The setter returns the old value. */
 bool parameter_writable(const char *name);

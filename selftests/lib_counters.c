@@ -78,7 +78,8 @@ static bool equal(char *text, size_t size, uint32_t path, const char *law, uint6
 {
 	if (a == b)
 		return true;
-	snprintf(text, size, "path %s: %s: %" PRIu64 " is not %" PRIu64, path_name(path), law, a, b);
+	snprintf(text, size, "path %s: %s: %" PRIu64 " is not %" PRIu64, path_name(path), law, a,
+		 b);
 	return false;
 }
 
@@ -117,14 +118,15 @@ static bool gauges_zero(char *text, size_t size)
 	return true;
 }
 
-const char *module_at_rest(void)
+const char *module_unrest(unsigned int ms)
 {
 	static char text[256];
-	uint64_t until = now_ms() + 5000;
+	uint64_t until = now_ms() + ms;
 
-	while (!gauges_zero(text, sizeof(text)) || !law_holds(PAGEWIRE_PATH_SG, text, sizeof(text)) ||
+	while (!gauges_zero(text, sizeof(text)) ||
+	       !law_holds(PAGEWIRE_PATH_SG, text, sizeof(text)) ||
 	       !law_holds(PAGEWIRE_PATH_COPY, text, sizeof(text))) {
-		if (now_ms() > until)
+		if (now_ms() >= until)
 			return text;
 		sleep_ms(20);
 	}

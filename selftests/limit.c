@@ -18,6 +18,7 @@ FIXTURE(limit)
 	struct testfile file;
 	uint64_t max_transfers;
 	uint64_t max_user_bytes;
+	unsigned int rest_ms;
 };
 
 FIXTURE_VARIANT(limit)
@@ -32,6 +33,7 @@ FIXTURE_VARIANT_ADD(limit, sg) { .path = PAGEWIRE_PATH_SG };
 
 FIXTURE_SETUP(limit)
 {
+	self->rest_ms = rest_ms();
 	self->device = device_open();
 	testfile_create(&self->file, test_dir(0), FILE_SIZE, FILE_SEED);
 	self->max_transfers = parameter_get("max_transfers");
@@ -40,19 +42,11 @@ FIXTURE_SETUP(limit)
 
 FIXTURE_TEARDOWN(limit)
 {
-	const char *broken = NULL;
-
 	parameter_set("max_transfers", self->max_transfers);
 	parameter_set("max_user_bytes", self->max_user_bytes);
 	testfile_close(&self->file);
 	close(self->device);
-	if (counters_available())
-		broken = module_at_rest();
-	_metadata->trigger = 0;
-	EXPECT_EQ(NULL, broken)
-	{
-		TH_LOG("%s", broken);
-	}
+	expect_rest(_metadata, self->rest_ms);
 }
 
 /* Transfers that sit in full sockets, each on a pair of its own. */
@@ -72,8 +66,7 @@ static void stuck_start(struct __test_metadata *_metadata, struct stuck *k, int 
 	ASSERT_TRUE(sender_blocks(&k->sender));
 }
 
-static void stuck_end(struct __test_metadata *_metadata, struct stuck *k,
-		      const struct testfile *f)
+static void stuck_end(struct __test_metadata *_metadata, struct stuck *k, const struct testfile *f)
 {
 	struct receiver r;
 

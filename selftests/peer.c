@@ -29,7 +29,7 @@ static struct vector *long_vector(const struct testfile *f)
 }
 
 /* Replaces the pair by a small one. */
-static struct pagewire_send small_request(FIXTURE_DATA(send) *self, uint32_t path,
+static struct pagewire_send small_request(FIXTURE_DATA(send) * self, uint32_t path,
 					  struct vector *v)
 {
 	pair_close(&self->pair);
@@ -64,7 +64,7 @@ static void expect_ended(struct __test_metadata *_metadata, const struct vector 
 }
 
 /* Nobody has read yet: what the peer finds now is what the result says. */
-static void expect_prefix(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void expect_prefix(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			  const struct vector *v, uint64_t bytes)
 {
 	uint8_t *seen = malloc(ROOM);
@@ -101,7 +101,7 @@ static void expect_error_counters(struct __test_metadata *_metadata, uint32_t pa
 }
 
 /* SIGPIPE keeps its default action in all of these: it would kill the test. */
-static void peer_goes_midway(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void peer_goes_midway(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			     uint32_t path, bool reset)
 {
 	struct vector *v = long_vector(&self->file);
@@ -281,7 +281,7 @@ static void on_signal(int number)
 	(void)number;
 }
 
-static void signal_midway(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void signal_midway(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			  uint32_t path, int flags)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
@@ -390,7 +390,7 @@ TEST_F(send, a_socket_that_is_shut_down_midway_gives_epipe_and_the_exact_bytes)
 }
 
 /* One transfer over a socket of the given make; the peer compares. */
-static void send_all(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self, uint32_t path,
+static void send_all(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self, uint32_t path,
 		     struct pair pair, size_t chunk, unsigned int pause_ms)
 {
 	struct vector *v = long_vector(&self->file);

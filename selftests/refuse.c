@@ -22,10 +22,9 @@
  * Two good segments, then the wrong one: nothing may be sent of the good
  * ones, and the wrong one is named.
  */
-static void expect_segment_refused(struct __test_metadata *_metadata,
-				   FIXTURE_DATA(send) *self, uint32_t path,
-				   struct pagewire_segment wrong, int error, uint32_t reason,
-				   const char *what)
+static void expect_segment_refused(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
+				   uint32_t path, struct pagewire_segment wrong, int error,
+				   uint32_t reason, const char *what)
 {
 	struct pagewire_segment segments[4] = {
 		memory_segment("header", 6),
@@ -41,9 +40,8 @@ static void expect_segment_refused(struct __test_metadata *_metadata,
 	expect_silence(_metadata, self->pair.rx);
 }
 
-static void expect_file_refused(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
-				uint32_t path, int fd, int error, uint32_t reason,
-				const char *what)
+static void expect_file_refused(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
+				uint32_t path, int fd, int error, uint32_t reason, const char *what)
 {
 	expect_segment_refused(_metadata, self, path, file_segment(fd, 0, 100), error, reason,
 			       what);
@@ -128,7 +126,7 @@ TEST_F(send, a_block_device_is_refused)
 TEST_F(send, files_of_pseudo_file_systems_are_refused)
 {
 	static const char *const names[] = {
-		"/proc/self/status", "/proc/self/mem",	       "/proc/sys/kernel/hostname",
+		"/proc/self/status", "/proc/self/mem",	      "/proc/sys/kernel/hostname",
 		"/sys/kernel/notes", "/sys/class/net/lo/mtu",
 	};
 	unsigned int i;
@@ -150,24 +148,18 @@ TEST_F(send, a_range_that_overflows_is_refused)
 	static const struct {
 		uint64_t offset, length;
 	} wrong[] = {
-		{ INT64_MAX, 1 },
-		{ 1, INT64_MAX },
-		{ (1ull << 62) + 1, 1ull << 62 },
-		{ 1ull << 63, 0 },
-		{ UINT64_MAX, 0 },
-		{ UINT64_MAX, 1 },
-		{ UINT64_MAX, UINT64_MAX },
-		{ 0, 1ull << 63 },
-		{ 4096, UINT64_MAX - 4095 },
+		{ INT64_MAX, 1 },	    { 1, INT64_MAX },  { (1ull << 62) + 1, 1ull << 62 },
+		{ 1ull << 63, 0 },	    { UINT64_MAX, 0 }, { UINT64_MAX, 1 },
+		{ UINT64_MAX, UINT64_MAX }, { 0, 1ull << 63 }, { 4096, UINT64_MAX - 4095 },
 		{ 1, UINT64_MAX },
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
-		expect_segment_refused(_metadata, self, variant->path,
-				       file_segment(self->file.fd, wrong[i].offset,
-						    wrong[i].length),
-				       EINVAL, PAGEWIRE_WHY_RANGE, "range");
+		expect_segment_refused(
+			_metadata, self, variant->path,
+			file_segment(self->file.fd, wrong[i].offset, wrong[i].length), EINVAL,
+			PAGEWIRE_WHY_RANGE, "range");
 }
 
 TEST_F(send, the_largest_ranges_are_not_refused)
@@ -192,8 +184,8 @@ TEST_F(send, the_largest_ranges_are_not_refused)
 TEST_F(send, memory_that_is_not_there_is_refused_and_nothing_is_sent)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	uint8_t *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	uint8_t *two =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *none = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct {
 		const void *addr;
@@ -229,8 +221,8 @@ TEST_F(send, a_wrong_last_segment_of_1024_sends_nothing)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(segments); i++)
-		segments[i] = i % 2 ? file_segment(self->file.fd, i, 3000) :
-				      memory_segment("memory", 6);
+		segments[i] =
+			i % 2 ? file_segment(self->file.fd, i, 3000) : memory_segment("memory", 6);
 	segments[1023] = memory_segment((void *)8, 6);
 	expect_refused(_metadata, self->device, &send, EFAULT, PAGEWIRE_WHY_FAULT, 1023, "address");
 	segments[1023] = file_segment(-1, 0, 1);
@@ -245,9 +237,8 @@ TEST_F(send, too_much_memory_is_refused)
 	struct pagewire_send send = request(variant->path, self->pair.tx, segments, 17);
 	unsigned int i;
 
-	expect_segment_refused(_metadata, self, variant->path,
-			       memory_segment(bytes, sizeof(bytes)), E2BIG,
-			       PAGEWIRE_WHY_MEMORY_SIZE, "65537 bytes");
+	expect_segment_refused(_metadata, self, variant->path, memory_segment(bytes, sizeof(bytes)),
+			       E2BIG, PAGEWIRE_WHY_MEMORY_SIZE, "65537 bytes");
 	expect_segment_refused(_metadata, self, variant->path, memory_segment(bytes, UINT64_MAX),
 			       E2BIG, PAGEWIRE_WHY_MEMORY_SIZE, "2^64 - 1 bytes");
 	expect_segment_refused(_metadata, self, variant->path,
@@ -264,8 +255,8 @@ TEST_F(send, too_much_memory_is_refused)
 TEST_F(send, the_first_segment_that_is_not_in_readable_memory_is_told)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	uint8_t *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	uint8_t *two =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct pagewire_segment *last = (void *)(two + page - sizeof(*last));
 	struct pagewire_send send = request(variant->path, self->pair.tx, NULL, 1);
 
@@ -285,8 +276,8 @@ TEST_F(send, the_first_segment_that_is_not_in_readable_memory_is_told)
 TEST_F(send, a_bad_address_of_the_structure_gives_efault_and_sends_nothing)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	uint8_t *bytes = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	uint8_t *bytes =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct pagewire_segment segment = file_segment(self->file.fd, 0, 100);
 	struct pagewire_send *cut = (void *)(bytes + page - sizeof(*cut) / 2);
 	void *wrong[] = { NULL, (void *)8, cut, (void *)0xffff888000000000 };
@@ -303,7 +294,7 @@ TEST_F(send, a_bad_address_of_the_structure_gives_efault_and_sends_nothing)
 	expect_silence(_metadata, self->pair.rx);
 }
 
-static void expect_socket_refused(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void expect_socket_refused(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 				  uint32_t path, int socket, int error, uint32_t reason,
 				  const char *what)
 {
@@ -323,8 +314,7 @@ TEST_F(send, what_is_no_socket_is_refused)
 	int ends[2];
 
 	ASSERT_EQ(0, pipe(ends));
-	expect_socket_refused(_metadata, self, variant->path, -1, EBADF, PAGEWIRE_WHY_SOCKET,
-			      "-1");
+	expect_socket_refused(_metadata, self, variant->path, -1, EBADF, PAGEWIRE_WHY_SOCKET, "-1");
 	expect_socket_refused(_metadata, self, variant->path, dup(self->file.wfd), ENOTSOCK,
 			      PAGEWIRE_WHY_SOCKET, "file");
 	expect_socket_refused(_metadata, self, variant->path, ends[1], ENOTSOCK,

@@ -13,16 +13,15 @@
 
 #define ROOM (8 * MIB)
 
-static struct pagewire_send sg_only(FIXTURE_DATA(send) *self, const struct vector *v)
+static struct pagewire_send sg_only(FIXTURE_DATA(send) * self, const struct vector *v)
 {
-	struct pagewire_send send =
-		request(PAGEWIRE_PATH_SG, self->pair.tx, v->segments, v->nr);
+	struct pagewire_send send = request(PAGEWIRE_PATH_SG, self->pair.tx, v->segments, v->nr);
 
 	send.flags = PAGEWIRE_SEND_SG_ONLY;
 	return send;
 }
 
-static void expect_arrival(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void expect_arrival(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			   const struct vector *v, uint64_t bytes)
 {
 	uint8_t *seen = malloc(ROOM);
@@ -36,8 +35,7 @@ static void expect_arrival(struct __test_metadata *_metadata, FIXTURE_DATA(send)
 TEST_F(send, path_copy_with_sg_only_makes_no_sense_and_is_refused)
 {
 	struct pagewire_segment segment = file_segment(self->file.fd, 0, 100);
-	struct pagewire_send send =
-		request(PAGEWIRE_PATH_COPY, self->pair.tx, &segment, 1);
+	struct pagewire_send send = request(PAGEWIRE_PATH_COPY, self->pair.tx, &segment, 1);
 
 	send.flags = PAGEWIRE_SEND_SG_ONLY;
 	expect_refused(_metadata, self->device, &send, EINVAL, PAGEWIRE_WHY_REQUEST, 1,

@@ -107,7 +107,7 @@ static void crowd_join(struct __test_metadata *_metadata, struct crowd_member *m
 }
 
 /* @nr threads, @blocks each, on one socket. */
-static void share_one_socket(struct __test_metadata *_metadata, FIXTURE_DATA(send) *self,
+static void share_one_socket(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			     uint32_t path, unsigned int nr, unsigned int blocks)
 {
 	struct crowd_member crowd[8];
@@ -290,7 +290,7 @@ TEST_F(send, eight_threads_on_eight_sockets_send_right_bytes)
 }
 
 /* Sends 1000 bytes by @device; whoever calls, they must arrive. */
-static bool send_works(FIXTURE_DATA(send) *self, uint32_t path, int device)
+static bool send_works(FIXTURE_DATA(send) * self, uint32_t path, int device)
 {
 	struct pagewire_segment segment = file_segment(self->file.fd, 10, 1000);
 	struct pagewire_send send = request(path, self->pair.tx, &segment, 1);

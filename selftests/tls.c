@@ -36,7 +36,7 @@ static bool tls_start(struct pair pair)
 }
 
 /* Returns false when this kernel has no kTLS. */
-static bool start_tls(FIXTURE_DATA(send) *self)
+static bool start_tls(FIXTURE_DATA(send) * self)
 {
 	pair_close(&self->pair);
 	self->pair = pair_open(AF_INET, 0, 0);
