@@ -434,13 +434,16 @@ static const char *state_name(enum pw_state state)
 	return "?";
 }
 
+/* What would break a line or a column; shown in octal. */
+#define UNSAFE	" \t\n\\"
+
 static void show_source(struct seq_file *m, const struct pw_transfer *t)
 {
 	u32 nr = min(READ_ONCE(t->filling), t->nr - 1);
 	const struct pw_segment *seg = &t->segments[nr];
 
 	if (seg->file)
-		seq_printf(m, "%pD4", seg->file);
+		seq_file_path(m, seg->file, UNSAFE);
 	else
 		seq_puts(m, "(memory)");
 	seq_printf(m, " %llu-%llu %u/%u ", seg->start, READ_ONCE(seg->end),
@@ -456,8 +459,10 @@ int pw_live_show(struct seq_file *m, void *v)
 		return 0;
 	}
 	t = list_entry(v, struct pw_transfer, live);
-	seq_printf(m, "%d %s %s %s %llu %llu ", t->pid, t->comm,
-		   pw_path_name(t->path), state_name(READ_ONCE(t->state)),
+	seq_printf(m, "%d ", t->pid);
+	seq_escape(m, t->comm, UNSAFE);
+	seq_printf(m, " %s %s %llu %llu ", pw_path_name(t->path),
+		   state_name(READ_ONCE(t->state)),
 		   READ_ONCE(t->result.bytes), t->total);
 	show_source(m, t);
 	pw_sink_show_peer(m, &t->sink);
