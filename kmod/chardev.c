@@ -2,9 +2,12 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "chardev.h"
+#include "observer.h"
+#include "probe.h"
 #include "queue.h"
 #include "transfer.h"
 
@@ -17,21 +20,38 @@ static_assert(sizeof(struct pagewire_segment) == 40);
 static_assert(sizeof(struct pagewire_result) == 128);
 static_assert(sizeof(struct pagewire_send) == 184);
 static_assert(sizeof(struct pagewire_features) == 128);
+static_assert(sizeof(struct pagewire_tag) == 64);
+
+/* What an open description of the device has. */
+struct device_file {
+	struct pw_queue *queue;
+	struct pw_observer observer;
+};
 
 static int device_open(struct inode *inode, struct file *file)
 {
-	struct pw_queue *queue = pw_queue_new();
+	struct device_file *device = kzalloc(sizeof(*device), GFP_KERNEL_ACCOUNT);
 
-	if (!queue)
+	if (!device)
 		return -ENOMEM;
-	/* misc left its own structure there; the queue is all we need. */
-	file->private_data = queue;
+	device->queue = pw_queue_new();
+	if (!device->queue) {
+		kfree(device);
+		return -ENOMEM;
+	}
+	pw_observer_init(&device->observer);
+	/* misc left its own structure there. */
+	file->private_data = device;
 	return nonseekable_open(inode, file);
 }
 
 static int device_release(struct inode *inode, struct file *file)
 {
-	pw_queue_free(file->private_data);
+	struct device_file *device = file->private_data;
+
+	pw_observer_untag(&device->observer, false);
+	pw_queue_free(device->queue);
+	kfree(device);
 	return 0;
 }
 
@@ -40,6 +60,7 @@ static int get_features(void __user *arg)
 	struct pagewire_features f = {
 		.abi = PAGEWIRE_ABI,
 		.paths = PATHS,
+		.features = PW_PROBES ? PAGEWIRE_FEATURE_TAG : 0,
 		.send_flags = SEND_FLAGS,
 		.segment_kinds = SEGMENT_KINDS,
 		.max_segments = PAGEWIRE_MAX_SEGMENTS,
@@ -217,15 +238,30 @@ static int ioctl_send(struct pw_queue *queue, void __user *arg)
 	return err;
 }
 
+static int ioctl_tag(struct pw_observer *observer, void __user *arg)
+{
+	struct pagewire_tag tag;
+
+	if (copy_from_user(&tag, arg, sizeof(tag)))
+		return -EFAULT;
+	return pw_observer_tag(observer, &tag);
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	struct device_file *device = file->private_data;
 	void __user *to = (void __user *)arg;
 
 	switch (cmd) {
 	case PAGEWIRE_IOC_GET_FEATURES:
 		return get_features(to);
 	case PAGEWIRE_IOC_SEND:
-		return ioctl_send(file->private_data, to);
+		return ioctl_send(device->queue, to);
+	case PAGEWIRE_IOC_TAG:
+		return ioctl_tag(&device->observer, to);
+	case PAGEWIRE_IOC_UNTAG:
+		pw_observer_untag(&device->observer, true);
+		return 0;
 	default:
 		return -ENOTTY;
 	}

@@ -32,4 +32,14 @@
  */
 #define PW_MERGE_FOLIOS	PW_SPLICE_PAGES
 
+/*
+ * Argument n of a function that ftrace stopped at. Kernels before 6.2 have
+ * the registers but no name for this.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define pw_ftrace_argument(fregs, n)	ftrace_regs_get_argument(fregs, n)
+#else
+#define pw_ftrace_argument(fregs, n)	regs_get_kernel_argument(&(fregs)->regs, n)
+#endif
+
 #endif /* PAGEWIRE_COMPAT_H */

@@ -3,6 +3,11 @@
 #ifndef PAGEWIRE_DEBUGFS_H
 #define PAGEWIRE_DEBUGFS_H
 
+struct pw_label;
+
+/* path/NAME for a new label, unless a path of the module has that file. */
+void pw_debugfs_add_label(struct pw_label *label);
+
 void pw_debugfs_init(void);
 void pw_debugfs_exit(void);
 

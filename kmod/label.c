@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/ctype.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/kallsyms.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "debugfs.h"
 #include "label.h"
 
 #define MAX_LABELS	64
@@ -48,6 +50,28 @@ static struct pw_label *label_new(const char *name)
 	strscpy(label->name, name, sizeof(label->name));
 	list_add_tail(&label->node, &labels);
 	nr_labels++;
+	pw_debugfs_add_label(label);
+	return label;
+}
+
+static struct pw_label *find(const char *name)
+{
+	struct pw_label *label;
+
+	lockdep_assert_held(&labels_lock);
+	list_for_each_entry(label, &labels, node)
+		if (!strcmp(label->name, name))
+			return label;
+	return NULL;
+}
+
+struct pw_label *pw_label_find(const char *name)
+{
+	struct pw_label *label;
+
+	mutex_lock(&labels_lock);
+	label = find(name);
+	mutex_unlock(&labels_lock);
 	return label;
 }
 
@@ -58,11 +82,7 @@ struct pw_label *pw_label_get(const char *name)
 	if (!name_ok(name))
 		return ERR_PTR(-EINVAL);
 	mutex_lock(&labels_lock);
-	list_for_each_entry(label, &labels, node)
-		if (!strcmp(label->name, name))
-			goto found;
-	label = label_new(name);
-found:
+	label = find(name) ?: label_new(name);
 	mutex_unlock(&labels_lock);
 	return label;
 }
@@ -190,7 +210,7 @@ void pw_label_show_places(struct seq_file *m, struct pw_label *label)
 				add_place(sum, &place[i]);
 	}
 	for (i = 0; i < PW_PLACES && sum[i].calls; i++)
-		seq_printf(m, "%ps %llu %llu\n", (void *)sum[i].ip,
-			   sum[i].calls, sum[i].bytes);
+		seq_printf(m, "%s %ps %llu %llu\n", label->name,
+			   (void *)sum[i].ip, sum[i].calls, sum[i].bytes);
 	kfree(sum);
 }

@@ -18,6 +18,8 @@
 
 #include <linux/list.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 #include <linux/pagewire.h>
@@ -94,6 +96,8 @@ struct pw_label {
 	u64 zero[PW_NR_SEEN];
 };
 
+/* The label of this name, or NULL. May sleep. */
+struct pw_label *pw_label_find(const char *name);
 /* Finds or makes one. ERR_PTR: -EINVAL (name), -ENOSPC, -ENOMEM. May sleep. */
 struct pw_label *pw_label_get(const char *name);
 /* Runs fn on each, in the order they were made. Labels can't go meanwhile. */
@@ -142,7 +146,10 @@ void pw_tag_gone(pid_t tgid);
 void pw_tag_socket(const struct sock *sk, struct pw_label *label);
 struct pw_label *pw_tag_find_socket(const struct sock *sk);
 void pw_tag_socket_gone(const struct sock *sk);
-/* Forgets all sockets: nothing probes any more. */
+/* The same for a buffer of user pages (struct ubuf_info) that was sent. */
+void pw_tag_ubuf(const void *ubuf, struct pw_label *label);
+struct pw_label *pw_tag_find_ubuf(const void *ubuf);
+/* Forgets all sockets and buffers: nothing probes any more. */
 void pw_tag_forget_sockets(void);
 
 #endif /* PAGEWIRE_LABEL_H */

@@ -4,6 +4,7 @@
 
 #include "chardev.h"
 #include "debugfs.h"
+#include "label.h"
 #include "meter.h"
 #include "queue.h"
 #include "sink.h"
@@ -41,6 +42,7 @@ static void __exit pagewire_exit(void)
 {
 	pw_chardev_exit();
 	pw_debugfs_exit();
+	pw_label_exit();
 	pw_meter_exit();
 }
 

@@ -94,17 +94,17 @@ static void on_exit(void *data, struct task_struct *task)
 	pw_tag_gone(task->tgid);
 }
 
-enum page_kind { PAGE_CACHE, PAGE_USER, PAGE_KERNEL };
+enum page_kind { KIND_CACHE, KIND_USER, KIND_KERNEL };
 
 static enum page_kind kind_of(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
 	if (folio_test_slab(folio))
-		return PAGE_KERNEL;
+		return KIND_KERNEL;
 	if (folio_test_anon(folio))
-		return PAGE_USER;
-	return folio_mapping(folio) ? PAGE_CACHE : PAGE_KERNEL;
+		return KIND_USER;
+	return folio_mapping(folio) ? KIND_CACHE : KIND_KERNEL;
 }
 
 static void on_bio(void *data, struct bio *bio)
@@ -124,9 +124,9 @@ static void on_bio(void *data, struct bio *bio)
 	bio_for_each_bvec(bv, bio, i) {
 		enum page_kind kind = kind_of(bv.bv_page);
 
-		if (kind == PAGE_CACHE)
+		if (kind == KIND_CACHE)
 			pw_seen_add(label, PW_S_DMA_IN_CACHE, bv.bv_len);
-		else if (kind == PAGE_USER)
+		else if (kind == KIND_USER)
 			pw_seen_add(label, PW_S_DMA_IN_USER, bv.bv_len);
 	}
 out:
@@ -150,7 +150,7 @@ static void count_payload(struct pw_label *label, const struct sk_buff *skb,
 		    sign * (s64)(linear - min(linear, headers)));
 	for (i = 0; i < shinfo->nr_frags; i++) {
 		const skb_frag_t *frag = &shinfo->frags[i];
-		bool kernel = kind_of(skb_frag_page(frag)) == PAGE_KERNEL;
+		bool kernel = kind_of(skb_frag_page(frag)) == KIND_KERNEL;
 
 		pw_seen_add(label, kernel ? PW_S_TX_KERNEL : PW_S_PASSED,
 			    sign * (s64)skb_frag_size(frag));
@@ -168,8 +168,13 @@ static void on_xmit(void *data, const struct sk_buff *skb,
 		return;
 	rcu_read_lock();
 	label = pw_tag_find_socket(sk);
-	if (label)
+	if (label) {
+		struct ubuf_info *ubuf = skb_zcopy((struct sk_buff *)skb);
+
+		if (ubuf)
+			pw_tag_ubuf(ubuf, label);
 		count_payload(label, skb, headers_of(skb), 1);
+	}
 	rcu_read_unlock();
 }
 

@@ -9,10 +9,18 @@
 #ifndef PAGEWIRE_PROBE_H
 #define PAGEWIRE_PROBE_H
 
+#include <linux/kconfig.h>
+
 #include "label.h"
 
 struct seq_file;
 
+/* Without these a kernel shows nothing that probes could count. */
+#define PW_PROBES	(IS_ENABLED(CONFIG_HAVE_SYSCALL_TRACEPOINTS) && \
+			 IS_ENABLED(CONFIG_KRETPROBES) && \
+			 IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_ARGS))
+
+#if PW_PROBES
 /*
  * Registers the probes if they aren't, for one more user of them. Never fails
  * as a whole: see pw_probe_why_hidden(). May sleep, for tenths of a second.
@@ -21,18 +29,33 @@ void pw_probe_arm(void);
 void pw_probe_disarm(void);
 
 /*
- * NULL: probes that count this value work on this kernel. Else why they
- * don't. Known after the first arming.
+ * NULL: probes that count this value work on this kernel. Else the name of
+ * one that doesn't. Known after the first arming.
  */
 const char *pw_probe_why_hidden(enum pw_seen id);
 
-/* Copies that probes missed since they were armed for the first time. */
+/* Copies that probes missed since the module was loaded. */
 u64 pw_probe_missed(void);
 
-/* One line a probe: name, state, what it misses. */
+/* One line a probe: name and state. */
 void pw_probe_show(struct seq_file *m);
+#else
+static inline void pw_probe_arm(void) { }
+static inline void pw_probe_disarm(void) { }
+static inline const char *pw_probe_why_hidden(enum pw_seen id)
+{
+	return "kernel without kprobes, ftrace or tracepoints";
+}
 
-/* For probe_copy.c, from probe.c; names of values that failed to register. */
+static inline u64 pw_probe_missed(void)
+{
+	return 0;
+}
+
+static inline void pw_probe_show(struct seq_file *m) { }
+#endif
+
+/* The same of probe_copy.c alone, for probe.c. */
 void pw_probe_copy_arm(void);
 void pw_probe_copy_disarm(void);
 const char *pw_probe_copy_why_hidden(enum pw_seen id);

@@ -16,8 +16,10 @@
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
 #include <linux/uio.h>
+#include <crypto/aead.h>
 #include <net/sock.h>
 
+#include "compat.h"
 #include "probe.h"
 
 /**
@@ -100,60 +102,248 @@ static int on_leaf_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 }
 
 /**
- * struct hook - a function that copies inside the network
+ * struct hook - a function that copies inside the kernel
  * @name: its name
- * @bytes: number of the argument that says how much; -1: all fragments
- * @id: what is counted
+ * @fn: what counts it
+ * @id: as what
+ * @bytes: number of the argument that says how much
+ * @optional: it may be in a module that isn't loaded, and then copies nothing
  * @ops: the hook
  * @state: 0 when it was registered, or the errno
  */
 struct hook {
 	const char *name;
-	int bytes;
+	ftrace_func_t fn;
 	enum pw_seen id;
+	int bytes;
+	bool optional;
 	struct ftrace_ops ops;
 	int state;
 };
 
-static void on_hook(unsigned long ip, unsigned long parent_ip,
-		    struct ftrace_ops *ops, struct ftrace_regs *fregs);
-
-static struct hook hooks[] = {
-	{ "skb_copy_bits", 3, PW_S_IN_KERNEL },
-	{ "skb_copy_and_csum_bits", 3, PW_S_IN_KERNEL },
-	{ "skb_store_bits", 3, PW_S_IN_KERNEL },
-	{ "skb_copy_ubufs", -1, PW_S_UNDONE },
-};
-
 /*
- * Whose packet it is. A packet on its way up has no socket any more, but one
- * with user pages still knows whom to tell when they are free: msg_zerocopy
- * keeps that in an skb of the sender's.
+ * Whose packet it is. One on its way up has no socket any more, but one with
+ * user pages still names the buffer, whose label was noted when it was sent.
  */
 static struct pw_label *label_of(const struct sk_buff *skb)
 {
-	return skb->sk ? pw_tag_find_socket(skb->sk) : NULL;
+	if (skb->sk)
+		return pw_tag_find_socket(skb->sk);
+	return pw_tag_find_ubuf(skb_zcopy((struct sk_buff *)skb));
 }
 
-static void on_hook(unsigned long ip, unsigned long parent_ip,
-		    struct ftrace_ops *ops, struct ftrace_regs *fregs)
+static void count_packet(struct hook *hook, const struct sk_buff *skb,
+			 size_t bytes, unsigned long ip)
 {
-	struct hook *hook = container_of(ops, struct hook, ops);
-	const struct sk_buff *skb = (void *)ftrace_regs_get_argument(fregs, 0);
 	struct pw_label *label;
-	int bit;
 
-	/* It calls itself for packets in packets. */
-	if (parent_ip - ip < 4096)
-		return;
-	bit = ftrace_test_recursion_trylock(ip, parent_ip);
-	if (bit < 0)
+	if (!bytes)
 		return;
 	rcu_read_lock();
 	label = label_of(skb);
 	if (label)
-		pw_seen_copy(label, hook->id, hook->bytes < 0 ? skb->data_len :
-			     ftrace_regs_get_argument(fregs, hook->bytes), ip);
+		pw_seen_copy(label, hook->id, bytes, ip);
+	rcu_read_unlock();
+}
+
+/* These call themselves for packets in packets, and would count twice. */
+static bool calls_itself(unsigned long ip, unsigned long parent_ip)
+{
+	return parent_ip > ip && parent_ip - ip < 2048;
+}
+
+static void on_packet(unsigned long ip, unsigned long parent_ip,
+		      struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	struct hook *hook = container_of(ops, struct hook, ops);
+	int bit;
+
+	if (calls_itself(ip, parent_ip))
+		return;
+	bit = ftrace_test_recursion_trylock(ip, parent_ip);
+	if (bit < 0)
+		return;
+	count_packet(hook, (void *)pw_ftrace_argument(fregs, 0),
+		     (int)pw_ftrace_argument(fregs, hook->bytes), ip);
+	ftrace_test_recursion_unlock(bit);
+}
+
+static void on_ubufs(unsigned long ip, unsigned long parent_ip,
+		     struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	struct hook *hook = container_of(ops, struct hook, ops);
+	const struct sk_buff *skb = (void *)pw_ftrace_argument(fregs, 0);
+	int bit;
+
+	bit = ftrace_test_recursion_trylock(ip, parent_ip);
+	if (bit < 0)
+		return;
+	count_packet(hook, skb, skb->data_len, ip);
+	ftrace_test_recursion_unlock(bit);
+}
+
+/* kTLS: from the plain text to the encrypted, by the CPU, in its own context. */
+static void on_encrypt(unsigned long ip, unsigned long parent_ip,
+		       struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	struct hook *hook = container_of(ops, struct hook, ops);
+	const struct aead_request *req =
+		(void *)pw_ftrace_argument(fregs, 0);
+	struct pw_label *label;
+	int bit;
+
+	bit = ftrace_test_recursion_trylock(ip, parent_ip);
+	if (bit < 0)
+		return;
+	rcu_read_lock();
+	label = pw_label_of_current();
+	if (label)
+		pw_seen_copy(label, hook->id, req->cryptlen, parent_ip);
 	rcu_read_unlock();
 	ftrace_test_recursion_unlock(bit);
+}
+
+/* Where a process hands bytes to TCP: from here on the socket is its own. */
+static void on_send(unsigned long ip, unsigned long parent_ip,
+		    struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	const struct sock *sk = (void *)pw_ftrace_argument(fregs, 0);
+	struct pw_label *label;
+	int bit;
+
+	bit = ftrace_test_recursion_trylock(ip, parent_ip);
+	if (bit < 0)
+		return;
+	rcu_read_lock();
+	label = pw_label_of_current();
+	if (label)
+		pw_tag_socket(sk, label);
+	rcu_read_unlock();
+	ftrace_test_recursion_unlock(bit);
+}
+
+static struct hook hooks[] = {
+	{ "skb_copy_bits", on_packet, PW_S_IN_KERNEL, 3 },
+	{ "skb_copy_and_csum_bits", on_packet, PW_S_IN_KERNEL, 3 },
+	{ "skb_store_bits", on_packet, PW_S_IN_KERNEL, 3 },
+	{ "skb_copy_ubufs", on_ubufs, PW_S_UNDONE },
+	{ "tcp_sendmsg_locked", on_send, PW_S_PASSED },
+	/* 6.1 only: from 6.5 on pages go through sendmsg as well. */
+	{ "do_tcp_sendpages", on_send, PW_S_PASSED, 0, true },
+	{ "crypto_aead_encrypt", on_encrypt, PW_S_IN_KERNEL, 0, true },
+};
+
+static void arm_leaf(struct leaf *leaf)
+{
+	memset(&leaf->rp, 0, sizeof(leaf->rp));
+	leaf->rp.kp.symbol_name = leaf->name;
+	leaf->rp.entry_handler = on_leaf;
+	leaf->rp.handler = on_leaf_return;
+	leaf->rp.data_size = sizeof(struct call);
+	/* A copy may sleep in a page fault; so many may at once. */
+	leaf->rp.maxactive = 512;
+	leaf->state = register_kretprobe(&leaf->rp);
+}
+
+static void arm_hook(struct hook *hook)
+{
+	memset(&hook->ops, 0, sizeof(hook->ops));
+	hook->ops.func = hook->fn;
+	hook->state = ftrace_set_filter(&hook->ops, (char *)hook->name,
+					strlen(hook->name), 1);
+	if (hook->state)
+		return;
+	hook->state = register_ftrace_function(&hook->ops);
+	if (hook->state)
+		ftrace_free_filter(&hook->ops);
+}
+
+void pw_probe_copy_arm(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(leaves); i++)
+		arm_leaf(&leaves[i]);
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		arm_hook(&hooks[i]);
+}
+
+static u64 missed;	/* by probes that are gone; guarded as their state is */
+
+void pw_probe_copy_disarm(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		if (hooks[i].state)
+			continue;
+		unregister_ftrace_function(&hooks[i].ops);
+		ftrace_free_filter(&hooks[i].ops);
+	}
+	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
+		if (leaves[i].state)
+			continue;
+		missed += leaves[i].rp.nmissed;
+		leaves[i].rp.nmissed = 0;
+		unregister_kretprobe(&leaves[i].rp);
+	}
+}
+
+u64 pw_probe_copy_missed(void)
+{
+	u64 sum = missed;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(leaves); i++)
+		sum += leaves[i].rp.nmissed;
+	return sum;
+}
+
+/* A leaf that a kernel hasn't got copies nothing; one it hides copies unseen. */
+static const char *hidden_leaf(bool to)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(leaves); i++)
+		if (leaves[i].to == to && leaves[i].state &&
+		    leaves[i].state != -ENOENT)
+			return leaves[i].name;
+	return NULL;
+}
+
+const char *pw_probe_copy_why_hidden(enum pw_seen id)
+{
+	const char *why = NULL;
+	unsigned int i;
+
+	if (id == PW_S_TO_USER || id == PW_S_IN_KERNEL || id == PW_S_COPIES)
+		why = hidden_leaf(true);
+	if (!why && (id == PW_S_FROM_USER || id == PW_S_IN_KERNEL ||
+		     id == PW_S_COPIES))
+		why = hidden_leaf(false);
+	for (i = 0; !why && i < ARRAY_SIZE(hooks); i++)
+		if (hooks[i].id == id && hooks[i].state && !hooks[i].optional)
+			why = hooks[i].name;
+	return why;
+}
+
+static void show(struct seq_file *m, const char *kind, const char *name,
+		 int state)
+{
+	if (state == -ENOENT)
+		seq_printf(m, "%s %s: not in this kernel\n", kind, name);
+	else if (state)
+		seq_printf(m, "%s %s: refused, error %d\n", kind, name, state);
+	else
+		seq_printf(m, "%s %s: works\n", kind, name);
+}
+
+void pw_probe_copy_show(struct seq_file *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(leaves); i++)
+		show(m, "kretprobe", leaves[i].name, leaves[i].state);
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		show(m, "ftrace", hooks[i].name, hooks[i].state);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Who is tagged: processes and the sockets that they send on. */
+#include <linux/hash.h>
 #include <linux/hashtable.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
@@ -13,6 +14,7 @@
  * struct pw_tag - a tagged process
  * @hash: in tags, by tgid
  * @node: on its tagger's list
+ * @rcu: to free it
  * @tgid: thread group, as the initial namespace numbers it; never 0, which
  *	is the idle task
  * @label: where its work is counted
@@ -32,6 +34,7 @@ struct pw_tag {
 /**
  * struct pw_tagged_socket - a socket on which a tagged process sent
  * @hash: in sockets, by sk
+ * @rcu: to free it
  * @sk: only compared, never followed
  * @label: where its transmissions are counted
  */
@@ -41,6 +44,18 @@ struct pw_tagged_socket {
 	const struct sock *sk;
 	struct pw_label *label;
 };
+
+/*
+ * Labels of the buffers of user pages sent last. A packet that comes up again
+ * on this machine names its buffer and no longer its socket; it comes soon.
+ */
+struct ubuf {
+	const void *ubuf;
+	struct pw_label *label;
+};
+
+#define UBUFS_BITS	10
+static struct ubuf ubufs[1 << UBUFS_BITS];
 
 static DEFINE_HASHTABLE(tags, 8);
 static DEFINE_HASHTABLE(sockets, 10);
@@ -230,6 +245,30 @@ void pw_tag_socket_gone(const struct sock *sk)
 	spin_unlock_irqrestore(&tags_lock, flags);
 }
 
+void pw_tag_ubuf(const void *ubuf, struct pw_label *label)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&tags_lock, flags);
+	ubufs[hash_ptr(ubuf, UBUFS_BITS)] = (struct ubuf){ ubuf, label };
+	spin_unlock_irqrestore(&tags_lock, flags);
+}
+
+struct pw_label *pw_tag_find_ubuf(const void *ubuf)
+{
+	struct ubuf *slot = &ubufs[hash_ptr(ubuf, UBUFS_BITS)];
+	struct pw_label *label = NULL;
+	unsigned long flags;
+
+	if (!ubuf)
+		return NULL;
+	spin_lock_irqsave(&tags_lock, flags);
+	if (slot->ubuf == ubuf)
+		label = slot->label;
+	spin_unlock_irqrestore(&tags_lock, flags);
+	return label;
+}
+
 void pw_tag_forget_sockets(void)
 {
 	struct pw_tagged_socket *s;
@@ -240,5 +279,6 @@ void pw_tag_forget_sockets(void)
 	spin_lock_irqsave(&tags_lock, flags);
 	hash_for_each_safe(sockets, i, next, s, hash)
 		remove_socket(s);
+	memset(ubufs, 0, sizeof(ubufs));
 	spin_unlock_irqrestore(&tags_lock, flags);
 }

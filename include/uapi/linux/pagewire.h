@@ -58,7 +58,7 @@
 #include <linux/types.h>
 
 /* Grows when something is added; for people. Programs look at features. */
-#define PAGEWIRE_ABI			1
+#define PAGEWIRE_ABI			2
 
 #define PAGEWIRE_MAX_SEGMENTS		1024
 /* Bytes of one memory segment, and of all of a transfer together. */
@@ -248,7 +248,43 @@ struct pagewire_send {
 	struct pagewire_result result;
 };
 
-/* Bits of pagewire_features.features: none yet beyond what is in ABI 1 */
+/* Bits of pagewire_features.features */
+#define PAGEWIRE_FEATURE_TAG		(1u << 0)	/* PAGEWIRE_IOC_TAG */
+
+/* Flags of struct pagewire_tag */
+/* Processes that the tagged one forks from now on are tagged as well. */
+#define PAGEWIRE_TAG_CHILDREN		(1u << 0)
+
+/* Bytes of a label, with the zero at its end. */
+#define PAGEWIRE_LABEL_MAX		32
+
+/**
+ * struct pagewire_tag - PAGEWIRE_IOC_TAG (64 bytes)
+ * @label: where to count: letters, digits and -_.: and a zero at the end, not
+ *	beginning with a dot. Made if it is new; the names of the module's own
+ *	paths may be used
+ * @pid: a process, by the number it has for the caller; 0: the caller's own
+ * @flags: PAGEWIRE_TAG_*
+ * @reserved: 0
+ *
+ * From now on, what the process does, all its threads together, is counted
+ * under the label, until the process ends, PAGEWIRE_IOC_UNTAG, or the last
+ * close of this open description of the device. debugfs shows the counters in
+ * path/LABEL. The first tag of all arms the probes, which takes some tenths of
+ * a second; after the last they are removed.
+ *
+ * Errors: EFAULT; EINVAL (a flag, a reserved field, the label's spelling);
+ * ESRCH (no such process); EPERM (somebody else's process: it takes what
+ * ptrace(2) takes, the same user or CAP_SYS_PTRACE); EBUSY (the process has a
+ * tag); ENOSPC (too many labels); ENOMEM; EOPNOTSUPP (the kernel was built
+ * without tracepoints, kprobes or ftrace).
+ */
+struct pagewire_tag {
+	char		label[PAGEWIRE_LABEL_MAX];
+	__s32		pid;
+	__u32		flags;
+	__aligned_u64	reserved[3];
+};
 
 /**
  * struct pagewire_features - PAGEWIRE_IOC_GET_FEATURES (128 bytes)
@@ -290,5 +326,10 @@ struct pagewire_features {
 	_IOR(PAGEWIRE_IOC_MAGIC, 0x00, struct pagewire_features)
 #define PAGEWIRE_IOC_SEND \
 	_IOWR(PAGEWIRE_IOC_MAGIC, 0x01, struct pagewire_send)
+/* Structure of the tag: in. */
+#define PAGEWIRE_IOC_TAG \
+	_IOW(PAGEWIRE_IOC_MAGIC, 0x02, struct pagewire_tag)
+/* Takes back all tags made through this open description. */
+#define PAGEWIRE_IOC_UNTAG		_IO(PAGEWIRE_IOC_MAGIC, 0x03)
 
 #endif /* _UAPI_LINUX_PAGEWIRE_H */
