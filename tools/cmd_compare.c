@@ -30,7 +30,8 @@ static const char usage[] =
 	"                  much of it stayed\n"
 	"  --no-verify     the receiver drops the bytes unread: no check, and less of its work\n"
 	"                  in the figures\n"
-	"  --json, --csv   the medians and all samples; all samples\n"
+	"  --json          medians and all samples as a JSON object\n"
+	"  --csv           all samples as comma-separated values\n"
 	"  -h, --help      this text\n\n"
 	"Each path's bytes are compared with the file in an untimed round of its own; in the\n"
 	"timed rounds the receiver makes a checksum of them.\n\n"
@@ -48,16 +49,16 @@ enum {
 };
 
 static const struct option options[] = {
-	{"sizes", required_argument, NULL, OPTION_SIZES},
-	{"paths", required_argument, NULL, OPTION_PATHS},
-	{"repeat", required_argument, NULL, OPTION_REPEAT},
-	{"hot", no_argument, NULL, OPTION_HOT},
-	{"cold", no_argument, NULL, OPTION_COLD},
-	{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"csv", no_argument, NULL, OPTION_CSV},
-	{"help", no_argument, NULL, 'h'},
-	{0},
+	{ "sizes", required_argument, NULL, OPTION_SIZES },
+	{ "paths", required_argument, NULL, OPTION_PATHS },
+	{ "repeat", required_argument, NULL, OPTION_REPEAT },
+	{ "hot", no_argument, NULL, OPTION_HOT },
+	{ "cold", no_argument, NULL, OPTION_COLD },
+	{ "no-verify", no_argument, NULL, OPTION_NO_VERIFY },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "csv", no_argument, NULL, OPTION_CSV },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
 };
 
 static void help(void)
@@ -164,7 +165,7 @@ int cmd_compare(int argc, char **argv)
 {
 	void (*show)(const struct comparison *) = compare_table;
 	const struct path *chosen[nr_paths];
-	struct comparison c = {.paths = chosen, .repeat = 5, .verify = true};
+	struct comparison c = { .paths = chosen, .repeat = 5, .verify = true };
 	int option, code;
 
 	opterr = 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,12 +122,20 @@ static int check(const struct send_options *options, const struct path **path)
 				       options->where);
 	if (options->nr_files > 1 && (options->offset || options->length))
 		return out_usage_error("--offset and --length are for a single FILE");
-	if (options->nr_files > PAGEWIRE_MAX_SEGMENTS)
-		return out_usage_error("%d files are too many for one transfer, %d is the limit",
-				       options->nr_files, PAGEWIRE_MAX_SEGMENTS);
 	if (options->sg_only && strcmp(options->path, "sg"))
 		return out_usage_error("--sg-only is for --path sg");
 	return EXIT_OK;
+}
+
+/* The usual limit of open files is below the number that one transfer may have. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 /* A pipe without a writer must not hang the open; what is read later may block as it likes. */
@@ -268,8 +277,13 @@ int cmd_send(int argc, char **argv)
 	code = check(&options, &order.path);
 	if (code)
 		return code;
+	allow_many_files();
 	if (!add_pieces(&order, &options))
 		return EXIT_FAILED;
+	if (order.path->in_kernel && order.nr_pieces > PAGEWIRE_MAX_SEGMENTS)
+		return out_usage_error("%zu pieces (files, and each 64 KiB of header and trailer) "
+				       "are too many for one transfer: %d is the limit",
+				       order.nr_pieces, PAGEWIRE_MAX_SEGMENTS);
 	order.sg_only = options.sg_only;
 	if (order.path->in_kernel) {
 		order.device = dev_open();

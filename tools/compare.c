@@ -83,11 +83,11 @@ static const char *module_unavailable(const struct path *path)
 static int send_round(const struct comparison *c, const struct trial *trial, struct series *series,
 		      int socket, struct sample *sample)
 {
-	struct path_job job = {.file = c->file, .file_name = c->file_name, .socket = socket};
+	struct path_job job = { .file = c->file, .file_name = c->file_name, .socket = socket };
 
 	series->note = NULL;
 	for (uint64_t i = 0; i < trial->transfers; i++) {
-		struct path_outcome outcome = {0};
+		struct path_outcome outcome = { 0 };
 		int err;
 
 		job.offset = i * trial->size;
@@ -138,25 +138,28 @@ static int measure(struct comparison *c, const struct trial *trial, struct serie
 	return err;
 }
 
-/* Tells what is wrong with what arrived, and returns whether anything is. */
-static bool differs(const struct comparison *c, const struct trial *trial,
-		    const struct series *series, enum receiver_mode mode,
+static bool differs(const struct trial *trial, enum receiver_mode mode,
 		    const struct receiver_report *report)
+{
+	return report->bytes != trial->bytes || report->differs ||
+	       (mode == RECEIVER_CHECKSUM && report->checksum != trial->checksum);
+}
+
+static void tell_difference(const struct comparison *c, const struct trial *trial,
+			    const struct series *series, const struct receiver_report *report)
 {
 	const char *name = series->path->name;
 
 	if (report->bytes != trial->bytes)
 		out_error(NULL, "path %s: %llu of %llu bytes arrived", name,
 			  (unsigned long long)report->bytes, (unsigned long long)trial->bytes);
-	else if (mode == RECEIVER_COMPARE && report->differs)
+	else if (report->differs)
 		out_error(NULL, "path %s: what arrived differs from %s at byte %llu", name,
 			  c->file_name, (unsigned long long)report->difference);
-	else if (mode == RECEIVER_CHECKSUM && report->checksum != trial->checksum)
-		out_error(NULL, "path %s: what arrived has another checksum than %s", name,
-			  c->file_name);
 	else
-		return false;
-	return true;
+		out_error("let nobody change the file meanwhile, to be sure that it is the path",
+			  "path %s: what arrived has another checksum than %s at the beginning",
+			  name, c->file_name);
 }
 
 /* The path takes no part any more. */
@@ -178,7 +181,7 @@ static bool run_one(struct comparison *c, struct receiver *receiver, struct tria
 	struct receiver_report report;
 	int err;
 
-	*sample = (struct sample){.cached = -1};
+	*sample = (struct sample){ .cached = -1 };
 	if (c->cold) {
 		evict(c);
 		sample->cached = cached_part(c->file, trial->bytes);
@@ -199,10 +202,13 @@ static bool run_one(struct comparison *c, struct receiver *receiver, struct tria
 	sample->seconds += report.finished;
 	sample->receiver_cpu = report.cpu;
 	sample->valid = true;
-	if (differs(c, trial, series, mode, &report))
+	if (differs(trial, mode, &report)) {
+		if (!series->differs)
+			tell_difference(c, trial, series, &report);
 		series->differs = true;
-	else if (mode == RECEIVER_COMPARE)
+	} else if (mode == RECEIVER_COMPARE) {
 		series->verified = true;
+	}
 	return true;
 }
 

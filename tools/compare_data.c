@@ -70,9 +70,12 @@ static void add_medians(struct json_object *object, const struct comparison *c,
 		const char *name;
 		double (*figure)(const struct trial *, const struct sample *);
 	} figures[] = {
-		{"rate_bytes_per_second", compare_rate}, {"cpu_ms_per_gib", compare_cpu_per_gib},
-		{"syscalls", compare_syscalls},		 {"switches", compare_switches},
-		{"copied_bytes", compare_copied},	 {"passed_bytes", compare_passed},
+		{ "rate_bytes_per_second", compare_rate },
+		{ "cpu_ms_per_gib", compare_cpu_per_gib },
+		{ "syscalls", compare_syscalls },
+		{ "switches", compare_switches },
+		{ "copied_bytes", compare_copied },
+		{ "passed_bytes", compare_passed },
 	};
 	double value = 0;
 	bool known;

@@ -166,9 +166,9 @@ static void explanation(const struct comparison *c)
 	if (meaning)
 		paragraph(meaning);
 	paragraph(c->verify
-			  ? "Verified: each path's bytes compared with the file in an extra round, "
+			  ? "Checked: each path's bytes compared with the file in an extra round, "
 			    "by a checksum in the timed ones."
-			  : "Not verified: the receiver dropped the bytes unread.");
+			  : "Not checked: the receiver dropped the bytes unread.");
 }
 
 void compare_table(const struct comparison *c)

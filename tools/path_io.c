@@ -34,7 +34,7 @@ void path_ended(struct path_outcome *out)
 
 int path_wait(int fd, short events, struct path_outcome *out)
 {
-	struct pollfd pollfd = {.fd = fd, .events = events};
+	struct pollfd pollfd = { .fd = fd, .events = events };
 
 	out->syscalls++;
 	return poll(&pollfd, 1, -1) < 0 ? -errno : 0;
@@ -78,7 +78,7 @@ int path_map(const struct path_job *job, size_t limit, struct path_window *windo
 	size_t length = path_left(job, out) < limit ? path_left(job, out) : limit;
 	struct stat st;
 
-	*window = (struct path_window){0};
+	*window = (struct path_window){ 0 };
 	out->syscalls++;
 	if (fstat(job->file, &st) < 0)
 		return -errno;

@@ -74,7 +74,7 @@ int path_sendfile(const struct path_job *job, struct path_outcome *out)
 /* The pipe is kept from transfer to transfer, as a server keeps it. */
 static struct {
 	int read, write, size;
-} tube = {-1, -1, 0};
+} tube = { -1, -1, 0 };
 
 static int open_pipe(struct path_outcome *out)
 {

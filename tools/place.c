@@ -21,17 +21,17 @@ static const struct {
 	unsigned int magic;
 	const char *name;
 } filesystems[] = {
-	{EXT4_SUPER_MAGIC, "ext4"},
-	{XFS_SUPER_MAGIC, "xfs"},
-	{TMPFS_MAGIC, "tmpfs"},
-	{BTRFS_SUPER_MAGIC, "btrfs"},
-	{OVERLAYFS_SUPER_MAGIC, "overlayfs"},
-	{F2FS_SUPER_MAGIC, "f2fs"},
-	{NFS_SUPER_MAGIC, "nfs"},
-	{FUSE_SUPER_MAGIC, "fuse"},
-	{V9FS_MAGIC, "9p"},
-	{SQUASHFS_MAGIC, "squashfs"},
-	{RAMFS_MAGIC, "ramfs"},
+	{ EXT4_SUPER_MAGIC, "ext4" },
+	{ XFS_SUPER_MAGIC, "xfs" },
+	{ TMPFS_MAGIC, "tmpfs" },
+	{ BTRFS_SUPER_MAGIC, "btrfs" },
+	{ OVERLAYFS_SUPER_MAGIC, "overlayfs" },
+	{ F2FS_SUPER_MAGIC, "f2fs" },
+	{ NFS_SUPER_MAGIC, "nfs" },
+	{ FUSE_SUPER_MAGIC, "fuse" },
+	{ V9FS_MAGIC, "9p" },
+	{ SQUASHFS_MAGIC, "squashfs" },
+	{ RAMFS_MAGIC, "ramfs" },
 };
 
 static const char *filesystem_name(int file)
@@ -75,8 +75,9 @@ static void find_hypervisor(struct place *place)
 	static const struct {
 		const char *signature, *name;
 	} known[] = {
-		{"KVMKVMKVM", "KVM"},	    {"TCGTCGTCGTCG", "TCG"}, {"Microsoft Hv", "Hyper-V"},
-		{"VMwareVMware", "VMware"}, {"XenVMMXenVMM", "Xen"}, {"VBoxVBoxVBox", "VirtualBox"},
+		{ "KVMKVMKVM", "KVM" },	       { "TCGTCGTCGTCG", "TCG" },
+		{ "Microsoft Hv", "Hyper-V" }, { "VMwareVMware", "VMware" },
+		{ "XenVMMXenVMM", "Xen" },     { "VBoxVBoxVBox", "VirtualBox" },
 	};
 	unsigned int eax, ebx, ecx, edx;
 	char signature[13] = "";
@@ -126,7 +127,7 @@ void place_find(struct place *place, int file)
 
 const char *place_kind_name(enum place_kind kind)
 {
-	static const char *const names[] = {"machine", "virtual", "emulated", "uml"};
+	static const char *const names[] = { "machine", "virtual", "emulated", "uml" };
 
 	return names[kind];
 }
@@ -136,8 +137,8 @@ const char *place_meaning(enum place_kind kind)
 	switch (kind) {
 	case PLACE_EMULATED:
 		return "The CPU is emulated in software: no figure is a throughput of any machine, "
-		       "and a "
-		       "copy looks several times dearer than it is. Calls and bytes are exact.";
+		       "a copy looks several times dearer than it is, and with several CPUs the "
+		       "time of one may hold what another did. Calls and bytes are exact.";
 	case PLACE_UML:
 		return "User-Mode Linux: kernel code runs at native speed, but a system call costs "
 		       "20 us "

@@ -86,7 +86,7 @@ static int read_exactly(int file, unsigned char *bytes, size_t length, uint64_t 
 
 int receiver_file_checksum(int file, uint64_t bytes, uint64_t *result)
 {
-	struct checksum checksum = {0};
+	struct checksum checksum = { 0 };
 	uint64_t done = 0;
 
 	while (done < bytes) {
@@ -115,7 +115,7 @@ static void compare_piece(int file, size_t length, struct receiver_report *repor
 
 static void take(int socket, int file, const struct order *order, struct receiver_report *report)
 {
-	struct checksum checksum = {0};
+	struct checksum checksum = { 0 };
 	int flags = order->mode == RECEIVER_COUNT ? MSG_TRUNC : MSG_WAITALL;
 
 	while (report->bytes < order->bytes && !report->error) {
@@ -151,7 +151,7 @@ static void serve(int control, const int *sockets, int file)
 	struct order order;
 
 	while (recv(control, &order, sizeof(order), 0) == sizeof(order)) {
-		struct receiver_report report = {0};
+		struct receiver_report report = { 0 };
 		double cpu = cpu_seconds();
 
 		take(sockets[order.connection], file, &order, &report);
@@ -235,7 +235,7 @@ bool receiver_start(struct receiver *receiver, size_t count, int file, int cpu)
 	int receiving[count];
 	bool ok;
 
-	*receiver = (struct receiver){.control = -1, .count = count};
+	*receiver = (struct receiver){ .control = -1, .count = count };
 	receiver->sockets = malloc(count * sizeof(int));
 	if (!receiver->sockets) {
 		out_error(NULL, "out of memory");
@@ -255,7 +255,7 @@ bool receiver_start(struct receiver *receiver, size_t count, int file, int cpu)
 bool receiver_order(struct receiver *receiver, size_t connection, uint64_t bytes,
 		    enum receiver_mode mode)
 {
-	struct order order = {.connection = connection, .bytes = bytes, .mode = mode};
+	struct order order = { .connection = connection, .bytes = bytes, .mode = mode };
 
 	return send(receiver->control, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order);
 }
