@@ -309,7 +309,7 @@ unsettled()
 	while read -r name sum; do
 		[ "$sum" = 0 ] || printf 'gauge %s is %s\n' "$name" "$sum"
 	done <"$DEBUGFS/gauges"
-	for path in "$DEBUGFS"/path/*; do
+	for path in "$DEBUGFS"/path/copy "$DEBUGFS"/path/sg; do
 		read_values "$path" c
 		[ "${c[transfers]}" -eq $((c[completed] + c[failed] + c[cancelled] + c[in_flight])) ] ||
 			echo "${path##*/}: transfers != completed + failed + cancelled + in_flight"
@@ -322,6 +322,7 @@ unsettled()
 		for name in "${!c[@]}"; do
 			case $name in
 			copied_bytes) ;;
+			copied_to_user_bytes | copied_from_user_bytes | copied_in_kernel_bytes) ;; # what probes saw
 			copied_*_bytes) sum=$((sum + c[$name])) ;;
 			esac
 		done
