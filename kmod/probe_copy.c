@@ -249,6 +249,8 @@ static void arm_hook(struct hook *hook)
 {
 	memset(&hook->ops, 0, sizeof(hook->ops));
 	hook->ops.func = hook->fn;
+	/* Each of them guards itself. */
+	hook->ops.flags = FTRACE_OPS_FL_RECURSION;
 	hook->state = ftrace_set_filter(&hook->ops, (char *)hook->name,
 					strlen(hook->name), 1);
 	if (hook->state)
@@ -321,6 +323,9 @@ const char *pw_probe_copy_why_hidden(enum pw_seen id)
 	if (!why && (id == PW_S_FROM_USER || id == PW_S_IN_KERNEL ||
 		     id == PW_S_COPIES))
 		why = hidden_leaf(false);
+	if (id == PW_S_TX_KERNEL || id == PW_S_TX_LINEAR ||
+	    id == PW_S_RETRANSMITTED)
+		id = PW_S_PASSED;	/* all are counted for known sockets */
 	for (i = 0; !why && i < ARRAY_SIZE(hooks); i++)
 		if (hooks[i].id == id && hooks[i].state && !hooks[i].optional)
 			why = hooks[i].name;
