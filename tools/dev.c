@@ -51,6 +51,57 @@ int dev_send(int dev, struct pagewire_send *request)
 	return ioctl(dev, PAGEWIRE_IOC_SEND, request) < 0 ? -errno : 0;
 }
 
+int dev_tag(int dev, const char *label, pid_t pid, bool children)
+{
+	struct pagewire_tag tag = { .pid = pid, .flags = children ? PAGEWIRE_TAG_CHILDREN : 0 };
+
+	if (strlen(label) >= sizeof(tag.label))
+		return -EINVAL;
+	strcpy(tag.label, label);
+	return ioctl(dev, PAGEWIRE_IOC_TAG, &tag) < 0 ? -errno : 0;
+}
+
+int dev_untag(int dev)
+{
+	return ioctl(dev, PAGEWIRE_IOC_UNTAG) < 0 ? -errno : 0;
+}
+
+void dev_tag_error(int error, const char *label, pid_t pid)
+{
+	switch (-error) {
+	case ESRCH:
+		out_error("give the number of a process, as 'ps -e' shows it, not that of a thread",
+			  "there is no process %d", (int)pid);
+		break;
+	case EPERM:
+		out_error("run as the user that the process belongs to, or as root",
+			  "no permission to look at process %d", (int)pid);
+		break;
+	case EBUSY:
+		out_error("end the other 'pagewire observe' first",
+			  "process %d is being counted already", (int)pid);
+		break;
+	case EINVAL:
+		out_error("a label has up to 31 letters, digits and -_.: and begins with no dot",
+			  "the module refuses the label '%s'", label);
+		break;
+	case ENOSPC:
+		out_error("use one that there is, or load the module anew",
+			  "the module has no room for another label");
+		break;
+	case EOPNOTSUPP:
+		out_error("use a kernel with tracepoints, kretprobes and ftrace, such as Debian's",
+			  "this kernel has no probes to count with");
+		break;
+	case ENOTTY:
+		out_error("load the module that belongs to this tool; see 'pagewire version'",
+			  "the loaded module can't count what programs do");
+		break;
+	default:
+		out_error(NULL, "cannot count process %d: %s", (int)pid, strerror(-error));
+	}
+}
+
 static const struct {
 	const char *name, *text, *remedy;
 } reasons[] = {

@@ -3,6 +3,9 @@
 #ifndef PAGEWIRE_TOOLS_DEV_H
 #define PAGEWIRE_TOOLS_DEV_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include <linux/pagewire.h>
 
 #define DEV_NAME "/dev/pagewire"
@@ -22,6 +25,16 @@ int dev_features(int dev, struct pagewire_features *features);
  * and the segment, except after -ENOTTY and an -EFAULT on the structure.
  */
 int dev_send(int dev, struct pagewire_send *request);
+
+/*
+ * Counts what process @pid does (0: this one) under @label until dev_untag() or the last
+ * close of @dev; @children: those that it forks from now on as well. 0 or -errno.
+ */
+int dev_tag(int dev, const char *label, pid_t pid, bool children);
+int dev_untag(int dev);
+
+/* Tells the user why dev_tag() gave @error (negative), and what to do. */
+void dev_tag_error(int error, const char *label, pid_t pid);
 
 /* What an enum pagewire_reason means, in words; never NULL. */
 const char *dev_reason(unsigned int reason);

@@ -13,36 +13,78 @@
 #include "meters.h"
 #include "out.h"
 
-uint64_t meters_get(const struct meters *meters, const char *name)
+const struct meter *meters_find(const struct meters *meters, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < meters->count; i++)
 		if (!strcmp(meters->list[i].name, name))
-			return meters->list[i].value;
-	return 0;
+			return &meters->list[i];
+	return NULL;
 }
 
-static void put(struct meters *meters, const char *name, uint64_t value)
+uint64_t meters_get(const struct meters *meters, const char *name)
 {
+	const struct meter *meter = meters_find(meters, name);
+
+	return meter ? meter->value : 0;
+}
+
+int64_t meters_known(const struct meters *meters, const char *name)
+{
+	const struct meter *meter = meters_find(meters, name);
+
+	return meter && !meter->hidden ? (int64_t)meter->value : -1;
+}
+
+bool meters_of_path(const struct meters *meters)
+{
+	return meters_find(meters, "transfers");
+}
+
+static void put(struct meters *meters, const char *name, uint64_t value, bool hidden)
+{
+	struct meter *meter = &meters->list[meters->count];
+
 	if (meters->count == METERS_MAX)
 		return;
-	snprintf(meters->list[meters->count].name, METERS_NAME_SIZE, "%s", name);
-	meters->list[meters->count++].value = value;
+	snprintf(meter->name, METERS_NAME_SIZE, "%s", name);
+	meter->value = value;
+	meter->hidden = hidden;
+	meters->count++;
 }
 
 void meters_add(struct meters *sum, const struct meters *other)
 {
+	const struct meter *meter;
 	size_t i, j;
 
 	for (i = 0; i < other->count; i++) {
+		meter = &other->list[i];
 		for (j = 0; j < sum->count; j++)
-			if (!strcmp(sum->list[j].name, other->list[i].name))
+			if (!strcmp(sum->list[j].name, meter->name))
 				break;
-		if (j < sum->count)
-			sum->list[j].value += other->list[i].value;
-		else
-			put(sum, other->list[i].name, other->list[i].value);
+		if (j == sum->count) {
+			put(sum, meter->name, meter->value, meter->hidden);
+			continue;
+		}
+		sum->list[j].hidden |= meter->hidden;
+		/* Counted for the whole module, and shown with each. */
+		if (strcmp(meter->name, "missed"))
+			sum->list[j].value += meter->value;
+	}
+}
+
+void meters_delta(const struct meters *before, const struct meters *now, struct meters *delta)
+{
+	uint64_t was;
+	size_t i;
+
+	*delta = *now;
+	for (i = 0; i < delta->count; i++) {
+		was = meters_get(before, delta->list[i].name);
+		if (delta->list[i].value >= was)
+			delta->list[i].value -= was;
 	}
 }
 
@@ -68,19 +110,28 @@ int meters_paths(char names[METERS_MAX_PATHS][METERS_NAME_SIZE])
 	return count;
 }
 
-/* Lines "name value". A line of another form means another module than this tool knows. */
+/*
+ * Lines "name value", or "name n/a". A line of another form means another module than
+ * this tool knows.
+ */
 static int read_file(const char *file_name, struct meters *meters)
 {
 	FILE *file = fopen(file_name, "re");
-	char name[METERS_NAME_SIZE];
+	char name[METERS_NAME_SIZE], text[24], *end;
 	unsigned long long value;
 	int fields;
 
+	meters->count = 0;
 	if (!file)
 		return -errno;
-	meters->count = 0;
-	while ((fields = fscanf(file, "%39s %llu", name, &value)) == 2)
-		put(meters, name, value);
+	while ((fields = fscanf(file, "%39s %23s", name, text)) == 2) {
+		bool hidden = !strcmp(text, "n/a");
+
+		value = hidden ? 0 : strtoull(text, &end, 10);
+		if (!hidden && *end)
+			break;
+		put(meters, name, value, hidden);
+	}
 	fields = fields == EOF && !ferror(file) ? 0 : -EBADMSG;
 	fclose(file);
 	return fields;
