@@ -18,6 +18,7 @@ enum exit_code {
 int cmd_send(int argc, char **argv);
 int cmd_recv(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_observe(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct command {
 	{ "send", cmd_send, "send files to a TCP peer by any path" },
 	{ "recv", cmd_recv, "receive, hash and check what a peer sends" },
 	{ "compare", cmd_compare, "measure all paths beside each other" },
+	{ "observe", cmd_observe, "count what any program copies, passes and switches" },
 	{ "stats", cmd_stats, "show the module's counters" },
 	{ "reset", cmd_reset, "set the module's counters to zero" },
 	{ "doctor", cmd_doctor, "find out what is missing on this machine" },

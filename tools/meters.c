@@ -152,6 +152,37 @@ int meters_read_gauges(struct meters *meters)
 	return read_file(METERS_DIRECTORY "/gauges", meters);
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	const struct meters_place *one = a, *other = b;
+
+	return (one->bytes < other->bytes) - (one->bytes > other->bytes);
+}
+
+/* Lines "label function calls bytes", of all labels. */
+int meters_places(const char *label, struct meters_place places[METERS_MAX_PLACES])
+{
+	FILE *file = fopen(METERS_DIRECTORY "/places", "re");
+	struct meters_place place;
+	unsigned long long calls, bytes;
+	char name[METERS_NAME_SIZE];
+	int fields, count = 0;
+
+	if (!file)
+		return -errno;
+	while ((fields = fscanf(file, "%39s %63s %llu %llu", name, place.function, &calls,
+				&bytes)) == 4) {
+		place.calls = calls;
+		place.bytes = bytes;
+		if (!strcmp(name, label) && count < METERS_MAX_PLACES)
+			places[count++] = place;
+	}
+	fields = fields == EOF && !ferror(file) ? 0 : -EBADMSG;
+	fclose(file);
+	qsort(places, count, sizeof(*places), by_bytes);
+	return fields ? fields : count;
+}
+
 int meters_reset(void)
 {
 	int file = open(METERS_DIRECTORY "/reset", O_WRONLY | O_CLOEXEC);

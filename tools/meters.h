@@ -55,6 +55,17 @@ int meters_read_path(const char *path, struct meters *meters);
 int meters_read_gauges(struct meters *meters);
 int meters_reset(void);
 
+/* Who asked for copies: a function of the kernel. */
+struct meters_place {
+	char function[64];
+	uint64_t calls, bytes;
+};
+
+#define METERS_MAX_PLACES 64
+
+/* Those of a label, the most bytes first. Returns how many, or -errno. */
+int meters_places(const char *label, struct meters_place places[METERS_MAX_PLACES]);
+
 /* Tells the user why one of the above gave @error (negative), and what to do. */
 void meters_error(int error);
 
