@@ -274,6 +274,7 @@ static void subtract_places(struct watched *w)
 			o->places[kept++] = place;
 	}
 	o->nr_places = kept;
+	meters_sort_places(o->places, kept);
 }
 
 static int read_before(struct watched *w)

@@ -159,6 +159,11 @@ static int by_bytes(const void *a, const void *b)
 	return (one->bytes < other->bytes) - (one->bytes > other->bytes);
 }
 
+void meters_sort_places(struct meters_place *places, int count)
+{
+	qsort(places, count, sizeof(*places), by_bytes);
+}
+
 /* Lines "label function calls bytes", of all labels. */
 int meters_places(const char *label, struct meters_place places[METERS_MAX_PLACES])
 {
@@ -179,7 +184,6 @@ int meters_places(const char *label, struct meters_place places[METERS_MAX_PLACE
 	}
 	fields = fields == EOF && !ferror(file) ? 0 : -EBADMSG;
 	fclose(file);
-	qsort(places, count, sizeof(*places), by_bytes);
 	return fields ? fields : count;
 }
 

@@ -63,8 +63,11 @@ struct meters_place {
 
 #define METERS_MAX_PLACES 64
 
-/* Those of a label, the most bytes first. Returns how many, or -errno. */
+/* Those of a label. Returns how many, or -errno. */
 int meters_places(const char *label, struct meters_place places[METERS_MAX_PLACES]);
+
+/* The most bytes first. */
+void meters_sort_places(struct meters_place *places, int count);
 
 /* Tells the user why one of the above gave @error (negative), and what to do. */
 void meters_error(int error);

@@ -40,37 +40,41 @@ static const char *percent(char text[SEEN_TEXT_SIZE], int64_t part, int64_t whol
 	return text;
 }
 
+static const char *word(int64_t sent, int64_t copied, int64_t undone)
+{
+	if (sent <= 0)
+		return sent ? "unknown" : "nothing sent";
+	if (undone > 0)
+		return "undone";
+	return !copied ? "passed" : copied == sent ? "copied" : "mixed";
+}
+
 static void judge_sent(struct verdict *verdict, const struct meters *counts)
 {
-	int64_t sent = seen_sent(counts), passed = meters_known(counts, "passed_bytes");
+	int64_t sent = seen_sent(counts), copied = seen_sent_copied(counts);
 	int64_t undone = meters_known(counts, "zerocopy_undone_bytes");
-	char bytes[SEEN_TEXT_SIZE], part[SEEN_TEXT_SIZE], rest[SEEN_TEXT_SIZE];
-	char *to = next_sentence(verdict);
+	int64_t direct = sent - copied - meters_known(counts, "passed_bytes");
+	char text[4][SEEN_TEXT_SIZE], own[96] = "", *to = next_sentence(verdict);
 
-	if (sent < 0) {
-		verdict->word = "unknown";
-		strcpy(to, "How much it sent, and how, is n/a: this kernel hides it.");
+	verdict->word = word(sent, copied, undone);
+	if (sent <= 0) {
+		strcpy(to, sent ? "How much it sent, and how, is n/a: this kernel hides it."
+				: "It sent nothing over TCP.");
 		return;
 	}
-	if (!sent) {
-		verdict->word = "nothing sent";
-		strcpy(to, "It sent nothing over TCP.");
-		return;
-	}
-	verdict->word = undone > 0	 ? "undone"
-			: passed == sent ? "passed"
-			: passed	 ? "mixed"
-					 : "copied";
+	if (direct > 0)
+		snprintf(own, sizeof(own), " (%s of it from pages of the kernel's own)",
+			 seen_bytes(text[3], direct));
 	snprintf(to, SENTENCE_SIZE,
-		 "%s of the %s it sent were passed by descriptor; %s were copied%s",
-		 percent(part, passed, sent), seen_bytes(bytes, sent),
-		 percent(rest, sent - passed, sent), undone > 0 ? " into the socket." : ".");
+		 "%s of the %s it sent were passed by descriptor%s; %s were copied%s",
+		 percent(text[0], sent - copied, sent), seen_bytes(text[1], sent), own,
+		 percent(text[2], copied, sent), undone > 0 ? " into the socket." : ".");
 	if (undone > 0)
 		snprintf(next_sentence(verdict), SENTENCE_SIZE,
 			 "But zero-copy was undone: %s of what was passed were copied after all, "
 			 "before the receiver got them. The kernel does so when the receiver is on "
 			 "this machine.",
-			 seen_bytes(bytes, undone));
+			 seen_bytes(text[3], undone));
 }
 
 static void judge_copies(struct verdict *verdict, const struct observation *o)
@@ -93,8 +97,8 @@ static void judge_copies(struct verdict *verdict, const struct observation *o)
 		used += snprintf(to + used, SENTENCE_SIZE - used, "%s%s %s", i ? ", " : " (",
 				 o->places[i].function, seen_bytes(bytes, o->places[i].bytes));
 	if (i < o->nr_places)
-		used += snprintf(to + used, SENTENCE_SIZE - used, ", %d more places",
-				 o->nr_places - i);
+		used += snprintf(to + used, SENTENCE_SIZE - used, ", %d more place%s",
+				 o->nr_places - i, o->nr_places - i == 1 ? "" : "s");
 	snprintf(to + used, SENTENCE_SIZE - used, "%s.", i ? ")" : "");
 }
 
@@ -251,7 +255,7 @@ static struct json_object *sentences_json(const struct verdict *verdict)
 void observe_json(const struct observation *o)
 {
 	struct json_object *object = json_object_new_object();
-	int64_t sent = seen_sent(&o->counts), passed = meters_known(&o->counts, "passed_bytes");
+	int64_t sent = seen_sent(&o->counts), copied = seen_sent_copied(&o->counts);
 	struct verdict verdict;
 
 	judge(&verdict, o);
@@ -266,7 +270,7 @@ void observe_json(const struct observation *o)
 	json_object_object_add(object, "sent_bytes", known_json(sent));
 	json_object_object_add(object, "copied_bytes", known_json(seen_copied(&o->counts)));
 	json_object_object_add(object, "passed_part",
-			       sent > 0 ? out_json_double((double)passed / sent) : NULL);
+			       sent > 0 ? out_json_double((double)(sent - copied) / sent) : NULL);
 	json_object_object_add(object, "places", places_json(o));
 	json_object_object_add(object, "verdict", json_object_new_string(verdict.word));
 	json_object_object_add(object, "text", sentences_json(&verdict));

@@ -35,6 +35,18 @@ int64_t seen_copied(const struct meters *meters)
 	return sum(meters, names);
 }
 
+int64_t seen_sent_copied(const struct meters *meters)
+{
+	static const char *const names[] = { "copied_from_user_bytes", "copied_in_kernel_bytes",
+					     NULL };
+	int64_t sent = seen_sent(meters), copied = sum(meters, names), unpassed;
+
+	if (sent < 0)
+		return -1;
+	unpassed = sent - meters_known(meters, "passed_bytes");
+	return copied >= 0 && copied < unpassed ? copied : unpassed;
+}
+
 const char *seen_number(char text[SEEN_TEXT_SIZE], int64_t value)
 {
 	return value < 0 ? "n/a" : out_grouped(text, value);
