@@ -31,7 +31,10 @@ static const char usage[] =
 	"  --block BYTES    of one call (65536)\n"
 	"  --repeat N       times that the whole is sent (1)\n"
 	"  --direct         open FILE with O_DIRECT\n"
-	"  --time           print the time of CPU that each repetition took: \"ns N\" lines\n";
+	"  --time           print the CPU time that each repetition took: \"ns N\" lines\n"
+	"  --hold           only tag itself, say \"held\", and wait for the end of its input\n";
+
+#define MAX_REPEAT 1000
 
 struct options {
 	const char *way;
@@ -40,6 +43,8 @@ struct options {
 	int repeat;
 	int open_flags;
 	bool time;
+	bool hold;
+	long long ns[MAX_REPEAT];
 };
 
 static const struct way {
@@ -114,7 +119,7 @@ static long long cpu_ns(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-static void work(struct job *j, const struct way *way, const struct options *o)
+static void work(struct job *j, const struct way *way, struct options *o)
 {
 	int error = 0;
 
@@ -122,8 +127,10 @@ static void work(struct job *j, const struct way *way, const struct options *o)
 		long long from = o->time ? cpu_ns() : 0;
 
 		error = way->run(j);
-		if (o->time)
-			printf("ns %lld\n", cpu_ns() - from);
+		if (!o->time)
+			continue;
+		o->ns[i] = cpu_ns() - from;
+		j->calls += 2;
 	}
 	if (error) {
 		errno = -error;
@@ -132,7 +139,7 @@ static void work(struct job *j, const struct way *way, const struct options *o)
 	wait_acknowledged(j);
 }
 
-static void work_tagged(struct job *j, const struct way *way, const struct options *o,
+static void work_tagged(struct job *j, const struct way *way, struct options *o,
 			struct rusage rusage[2])
 {
 	if (o->label && job_tag(j->device, o->label, 0, 0))
@@ -156,6 +163,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "repeat", required_argument, NULL, 'r' },
 		{ "direct", no_argument, NULL, 'd' },
 		{ "time", no_argument, NULL, 't' },
+		{ "hold", no_argument, NULL, 'H' },
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
@@ -180,6 +188,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 't':
 			o->time = true;
+			break;
+		case 'H':
+			o->hold = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -212,9 +223,24 @@ static void job_prepare(struct job *j, const struct options *o, char **names, in
 	fcntl(j->pipe[1], F_SETPIPE_SZ, (int)o->block);
 }
 
+/* The device's descriptor is closed by the end of the process: so goes the tag. */
+static int hold(const char *label)
+{
+	int device = open("/dev/pagewire", O_RDWR | O_CLOEXEC);
+	char byte;
+
+	if (device < 0 || job_tag(device, label ? label : "held", 0, 0))
+		die("PAGEWIRE_IOC_TAG");
+	puts("held");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct options o = { .way = "sendfile", .block = 65536, .repeat = 1 };
+	static struct options o = { .way = "sendfile", .block = 65536, .repeat = 1 };
 	int first = parse_options(argc, argv, &o);
 	const struct way *way = find_way(o.way);
 	struct rusage rusage[2];
@@ -222,7 +248,9 @@ int main(int argc, char **argv)
 	socklen_t length = sizeof(info);
 	struct job j = {};
 
-	if ((argc - first != 1 && argc - first != 3) ||
+	if (o.hold && argc == first)
+		return hold(o.label);
+	if (o.repeat < 1 || o.repeat > MAX_REPEAT || (argc - first != 1 && argc - first != 3) ||
 	    (argc - first == 1 && way->run != job_read)) {
 		fputs(usage, stderr);
 		return 3;
@@ -232,6 +260,8 @@ int main(int argc, char **argv)
 	/* Met here, not in the work. */
 	memset(rusage, 0, sizeof(rusage));
 	work_tagged(&j, way, &o, rusage);
+	for (int i = 0; o.time && i < o.repeat; i++)
+		printf("ns %lld\n", o.ns[i]);
 	printf("calls %llu\nbytes %llu\n", (unsigned long long)j.calls,
 	       (unsigned long long)j.size * o.repeat);
 	printf("voluntary %ld\ninvoluntary %ld\n", rusage[1].ru_nvcsw - rusage[0].ru_nvcsw,

@@ -33,7 +33,7 @@ seen()
 	local name status=0
 	local -A before after
 	read_values "$DEBUGFS/path/$LABEL" before
-	"${SEND_IN[@]}" "${UNDER[@]}" timeout -k 2 "$LIMIT" helper_seen --label $LABEL "$@" \
+	"${SEND_IN[@]}" timeout -k 2 "$LIMIT" "${UNDER[@]}" helper_seen --label $LABEL "$@" \
 		>"$TMP/seen.out" 2>"$TMP/seen.err" || status=$?
 	read_values "$DEBUGFS/path/$LABEL" after
 	read_values "$TMP/seen.out" OWN
@@ -223,8 +223,8 @@ set_up_links()
 		ip link add vb netns pwseen-b type veth peer name mb netns pwseen-m &&
 		ip -n pwseen-a addr add 10.98.1.1/24 dev va && ip -n pwseen-m addr add 10.98.1.2/24 dev ma &&
 		ip -n pwseen-b addr add 10.98.2.1/24 dev vb && ip -n pwseen-m addr add 10.98.2.2/24 dev mb &&
-		ip -n pwseen-a link set va up && ip -n pwseen-m link set ma up && ip -n pwseen-m link set mb up &&
-		ip -n pwseen-b link set vb up &&
+		ip -n pwseen-a link set dev va up && ip -n pwseen-m link set dev ma up && ip -n pwseen-m link set dev mb up &&
+		ip -n pwseen-b link set dev vb up &&
 		ip -n pwseen-a route add default via 10.98.1.2 && ip -n pwseen-b route add default via 10.98.2.2 &&
 		ip netns exec pwseen-m sysctl -qw net.ipv4.ip_forward=1
 }
@@ -271,8 +271,8 @@ if ip -n pwseen-a link add link va name va.7 type vlan id 7 2>"$ERR"; then
 	ip -n pwseen-m link add link ma name ma.7 type vlan id 7
 	ip -n pwseen-a addr add 10.98.7.1/24 dev va.7
 	ip -n pwseen-m addr add 10.98.7.2/24 dev ma.7
-	ip -n pwseen-a link set va.7 up
-	ip -n pwseen-m link set ma.7 up
+	ip -n pwseen-a link set dev va.7 up
+	ip -n pwseen-m link set dev ma.7 up
 	ip -n pwseen-a route replace default via 10.98.7.2
 	seen_transfer "VLAN on veth, sendfile"
 	check_sent "VLAN on veth, sendfile" "$SIZE" 0
