@@ -65,7 +65,7 @@ static void help(void)
 {
 	out_text("%s", usage);
 	for (size_t i = 0; i < nr_paths; i++)
-		out_text("  %-13s %s\n", paths[i].name, paths[i].summary);
+		out_text("  %-16s %s\n", paths[i].name, paths[i].summary);
 	out_text("\nExit status: 0 all is well, 1 a path failed, 2 wrong usage, 3 a path that was\n"
 		 "asked for by name is not available, 4 bytes differ.\n");
 }

@@ -48,7 +48,7 @@ static void print_usage(void)
 
 	out_text("%s", usage);
 	for (i = 0; i < nr_paths; i++)
-		out_text("  %-12s %s\n", paths[i].name, paths[i].summary);
+		out_text("  %-16s %s\n", paths[i].name, paths[i].summary);
 }
 
 /* EXIT_OK to go on; -1 when --help was all that was asked. */
@@ -241,6 +241,24 @@ static bool add_pieces(struct send_order *order, const struct send_options *opti
 	return !options->trailer || add_memory(order, pieces, options->trailer);
 }
 
+/* Told before anything goes out. */
+static bool available(const struct send_order *order)
+{
+	const struct path *path = order->path;
+
+	for (size_t i = 0; path->unavailable && i < order->nr_pieces; i++) {
+		const struct send_piece *piece = &order->pieces[i];
+		const char *reason = piece->file < 0 ? NULL : path->unavailable(piece->file);
+
+		if (reason) {
+			out_error("take another --path", "%s: path %s: %s", piece->name, path->name,
+				  reason);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void run(struct send_order *order, struct send_report *report, struct send_times *times)
 {
 	struct out_progress progress;
@@ -284,6 +302,8 @@ int cmd_send(int argc, char **argv)
 		return out_usage_error("%zu pieces (files, and each 64 KiB of header and trailer) "
 				       "are too many for one transfer: %d is the limit",
 				       order.nr_pieces, PAGEWIRE_MAX_SEGMENTS);
+	if (!available(&order))
+		return EXIT_MISSING;
 	order.sg_only = options.sg_only;
 	if (order.path->in_kernel) {
 		order.device = dev_open();

@@ -267,6 +267,8 @@ static bool prepare_trial(struct comparison *c, struct trial *trial, uint64_t si
 		series->path = c->paths[i];
 		if (series->path->in_kernel)
 			series->unavailable = module_unavailable(series->path);
+		else if (series->path->unavailable)
+			series->unavailable = series->path->unavailable(c->file);
 		series->samples = calloc(c->repeat, sizeof(*series->samples));
 		if (!series->samples)
 			trial->series = NULL;

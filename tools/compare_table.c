@@ -9,7 +9,7 @@
 #include "out.h"
 
 #define WIDTH 98
-#define BAR   14
+#define BAR   10
 
 /* Text that may be long, in lines of at most WIDTH, each one indented. */
 static void paragraph(const char *text)
@@ -54,7 +54,7 @@ static void row(const struct comparison *c, const struct trial *trial, const str
 	double value;
 	bool known;
 
-	out_text("%-12s", series->path->name);
+	out_text("%-16s", series->path->name);
 	if (series->unavailable) {
 		out_text("  unavailable: %s\n", series->unavailable);
 		return;
@@ -112,7 +112,7 @@ static void table(const struct comparison *c, const struct trial *trial)
 		out_text("\nA round: %llu transfers of %s, one after the other: %s\n",
 			 (unsigned long long)trial->transfers, out_bytes(size, trial->size),
 			 out_bytes(bytes, trial->bytes));
-	out_text("%-12s %12s %10s %-*s %8s %8s %10s %10s\n", "path", "rate", "CPU ms/GiB", BAR + 7,
+	out_text("%-16s %12s %10s %-*s %8s %8s %10s %10s\n", "path", "rate", "CPU ms/GiB", BAR + 7,
 		 "x sendfile's CPU", "syscalls", "switches", "copied", "passed");
 	for (size_t i = 0; i < c->nr_paths; i++)
 		row(c, trial, &trial->series[i], largest);

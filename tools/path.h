@@ -38,6 +38,9 @@ struct path {
 	bool in_kernel; /* drives the module */
 	/* 0 or -errno; out is always filled */
 	int (*send)(const struct path_job *job, struct path_outcome *out);
+	/* NULL: it works wherever its system calls do. Else asks this kernel, and whatever
+	 * holds the file: NULL, or why the path isn't to be had. */
+	const char *(*unavailable)(int file);
 };
 
 extern const struct path paths[];

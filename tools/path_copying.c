@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The paths on which the CPU copies: read-write and pread-write (page cache
- * to our buffer, buffer to socket) and mmap-write (page cache to socket).
+ * The paths on which the CPU copies: read-write, pread-write and pread-nowait
+ * (page cache to our buffer, buffer to socket) and mmap-write (page cache to
+ * socket).
  * What they copied is known: it is what the calls returned.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "path_io.h"
@@ -47,7 +49,36 @@ int path_read_write(const struct path_job *job, struct path_outcome *out)
 	return 0;
 }
 
-int path_pread_write(const struct path_job *job, struct path_outcome *out)
+/*
+ * Reads what is in the page cache. When the next byte isn't, a server would
+ * leave the read that waits for the disk to another thread and turn to its
+ * other connections. With only one there is nothing to turn to.
+ */
+static ssize_t read_nowait(const struct path_job *job, size_t length, struct path_outcome *out)
+{
+	const struct iovec iov = { .iov_base = buffer, .iov_len = length };
+	off_t offset = job->offset + out->bytes;
+	ssize_t n;
+
+	out->syscalls++;
+	n = preadv2(job->file, &iov, 1, offset, RWF_NOWAIT);
+	if (n >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP))
+		return n;
+	out->note = errno == EAGAIN
+			    ? "some reads had to wait for the disk"
+			    : "this file system doesn't know RWF_NOWAIT: all reads may wait";
+	out->syscalls++;
+	return pread(job->file, buffer, length, offset);
+}
+
+static ssize_t read_waiting(const struct path_job *job, size_t length, struct path_outcome *out)
+{
+	out->syscalls++;
+	return pread(job->file, buffer, length, job->offset + out->bytes);
+}
+
+static int pread_and_send(const struct path_job *job, struct path_outcome *out,
+			  ssize_t (*get)(const struct path_job *, size_t, struct path_outcome *))
 {
 	out->copied_bytes = 0;
 	out->passed_bytes = 0;
@@ -59,9 +90,7 @@ int path_pread_write(const struct path_job *job, struct path_outcome *out)
 		ssize_t n;
 		int err;
 
-		out->syscalls++;
-		n = pread(job->file, buffer, path_chunk(job, out, PREAD_SIZE),
-			  job->offset + out->bytes);
+		n = get(job, path_chunk(job, out, PREAD_SIZE), out);
 		if (n < 0)
 			return -errno;
 		if (n == 0) {
@@ -75,6 +104,16 @@ int path_pread_write(const struct path_job *job, struct path_outcome *out)
 			return err;
 	}
 	return 0;
+}
+
+int path_pread_write(const struct path_job *job, struct path_outcome *out)
+{
+	return pread_and_send(job, out, read_waiting);
+}
+
+int path_pread_nowait(const struct path_job *job, struct path_outcome *out)
+{
+	return pread_and_send(job, out, read_nowait);
 }
 
 /*

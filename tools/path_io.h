@@ -64,14 +64,40 @@ int path_map(const struct path_job *job, size_t limit, struct path_window *windo
 	     struct path_outcome *out);
 int path_unmap(struct path_window *window, struct path_outcome *out);
 
+/*
+ * sendfile(2) has no MSG_MORE: a server that has a trailer to send corks the
+ * socket. It stays corked: the end of the connection pushes what is held back.
+ */
+int path_cork(const struct path_job *job, struct path_outcome *out);
+
+/*
+ * The pipe of 1 MiB for splicing, empty. It is kept from transfer to transfer,
+ * as a server keeps it. Closing it drops what an error left in it.
+ */
+struct path_pipe {
+	int read, write, size;
+};
+int path_pipe_open(struct path_pipe **pipe, struct path_outcome *out);
+void path_pipe_close(struct path_outcome *out);
+
 /* The paths, one file for a family. */
 int path_read_write(const struct path_job *job, struct path_outcome *out);
 int path_pread_write(const struct path_job *job, struct path_outcome *out);
+int path_pread_nowait(const struct path_job *job, struct path_outcome *out);
 int path_mmap_write(const struct path_job *job, struct path_outcome *out);
 int path_sendfile(const struct path_job *job, struct path_outcome *out);
+int path_sendfile_odirect(const struct path_job *job, struct path_outcome *out);
 int path_splice(const struct path_job *job, struct path_outcome *out);
 int path_msg_zerocopy(const struct path_job *job, struct path_outcome *out);
+int path_uring_splice(const struct path_job *job, struct path_outcome *out);
+int path_uring_direct(const struct path_job *job, struct path_outcome *out);
+int path_uring_direct_zc(const struct path_job *job, struct path_outcome *out);
 int path_module_copy(const struct path_job *job, struct path_outcome *out);
 int path_module_sg(const struct path_job *job, struct path_outcome *out);
+
+/* Why there is no such path here, or NULL. */
+const char *path_direct_unavailable(int file);
+const char *path_ring_unavailable(int file);
+const char *path_uring_direct_unavailable(int file);
 
 #endif

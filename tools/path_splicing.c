@@ -23,11 +23,7 @@ static int splicing_error(int err, struct path_outcome *out, const char *note)
 	return err;
 }
 
-/*
- * sendfile(2) has no MSG_MORE: a server that has a trailer to send corks the
- * socket. It stays corked: the end of the connection pushes what is held back.
- */
-static int cork(const struct path_job *job, struct path_outcome *out)
+int path_cork(const struct path_job *job, struct path_outcome *out)
 {
 	int on = 1;
 
@@ -44,7 +40,7 @@ int path_sendfile(const struct path_job *job, struct path_outcome *out)
 	out->copied_bytes = -1;
 	out->passed_bytes = -1;
 	if (job->more) {
-		int err = cork(job, out);
+		int err = path_cork(job, out);
 
 		if (err)
 			return err;
@@ -72,16 +68,12 @@ int path_sendfile(const struct path_job *job, struct path_outcome *out)
 }
 
 /* The pipe is kept from transfer to transfer, as a server keeps it. */
-static struct {
-	int read, write, size;
-} tube = { -1, -1, 0 };
+static struct path_pipe tube = { -1, -1, 0 };
 
-static int open_pipe(struct path_outcome *out)
+static int make_pipe(struct path_outcome *out)
 {
 	int ends[2];
 
-	if (tube.read >= 0)
-		return 0;
 	out->syscalls++;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
@@ -97,8 +89,17 @@ static int open_pipe(struct path_outcome *out)
 	return tube.size < 0 ? -errno : 0;
 }
 
-/* Whatever was left in it goes with it. */
-static void close_pipe(struct path_outcome *out)
+int path_pipe_open(struct path_pipe **pipe, struct path_outcome *out)
+{
+	int err = tube.read < 0 ? make_pipe(out) : 0;
+
+	*pipe = &tube;
+	if (!err && tube.size < PIPE_SIZE)
+		out->note = "the pipe is smaller than 1 MiB (see /proc/sys/fs/pipe-*)";
+	return err;
+}
+
+void path_pipe_close(struct path_outcome *out)
 {
 	out->syscalls += 2;
 	close(tube.read);
@@ -107,14 +108,14 @@ static void close_pipe(struct path_outcome *out)
 	tube.write = -1;
 }
 
-static int drain_pipe(const struct path_job *job, size_t length, bool more,
-		      struct path_outcome *out)
+static int drain_pipe(const struct path_job *job, const struct path_pipe *pipe, size_t length,
+		      bool more, struct path_outcome *out)
 {
 	while (length) {
 		ssize_t n;
 
 		out->syscalls++;
-		n = splice(tube.read, NULL, job->socket, NULL, length, more ? SPLICE_F_MORE : 0);
+		n = splice(pipe->read, NULL, job->socket, NULL, length, more ? SPLICE_F_MORE : 0);
 		if (n < 0) {
 			int err = path_retry(job->socket, -errno, out);
 
@@ -132,22 +133,21 @@ static int drain_pipe(const struct path_job *job, size_t length, bool more,
 
 int path_splice(const struct path_job *job, struct path_outcome *out)
 {
+	struct path_pipe *pipe;
 	off_t offset = job->offset;
 	int err;
 
 	out->copied_bytes = -1;
 	out->passed_bytes = -1;
-	err = open_pipe(out);
+	err = path_pipe_open(&pipe, out);
 	if (err)
 		return err;
-	if (tube.size < PIPE_SIZE)
-		out->note = "the pipe is smaller than 1 MiB (see /proc/sys/fs/pipe-*)";
 
 	while (path_left(job, out)) {
 		ssize_t n;
 
 		out->syscalls++;
-		n = splice(job->file, &offset, tube.write, NULL, path_chunk(job, out, tube.size),
+		n = splice(job->file, &offset, pipe->write, NULL, path_chunk(job, out, pipe->size),
 			   0);
 		if (n < 0) {
 			err = splicing_error(-errno, out, "splice(2) can't read this file system");
@@ -157,11 +157,11 @@ int path_splice(const struct path_job *job, struct path_outcome *out)
 			path_ended(out);
 			break;
 		}
-		err = drain_pipe(job, n, job->more || (uint64_t)n < path_left(job, out), out);
+		err = drain_pipe(job, pipe, n, job->more || (uint64_t)n < path_left(job, out), out);
 		if (err)
 			break;
 	}
 	if (err)
-		close_pipe(out);
+		path_pipe_close(out);
 	return err;
 }
