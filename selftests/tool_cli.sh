@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need_tool
 
-COMMANDS="send recv compare stats reset doctor version"
+COMMANDS="send recv compare observe stats reset doctor version"
 man=$REPO/tools/pagewire.1
 where=127.0.0.1:9
 : >"$TMP/file"
@@ -67,6 +67,8 @@ wrong "an argument too many for version" "surplus" version surplus
 wrong "an argument too many for reset" "surplus" reset surplus
 wrong "an unknown option of doctor" "--frobnicate" doctor --frobnicate
 [ ! -r "$DEBUGFS/paths" ] || wrong "stats for an unknown path" "warp" stats warp
+wrong "observe of nothing" "command" observe
+wrong "observe of no process" "zero" observe --pid zero
 wrong "compare without a file" "file" compare
 wrong "compare with an unknown path" "warp" compare "$TMP/file" --paths sendfile,warp
 wrong "compare with no rounds" "0" compare "$TMP/file" --repeat 0

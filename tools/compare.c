@@ -129,7 +129,11 @@ static int measure(struct comparison *c, const struct trial *trial, struct serie
 	getrusage(RUSAGE_SELF, &before);
 	started = receiver_clock();
 	cpu = cpu_seconds();
+	if (c->counting)
+		counter_begin(&c->counter, c->counting);
 	err = send_round(c, trial, series, socket, sample);
+	if (c->counting)
+		counter_end(&c->counter);
 	sample->cpu = cpu_seconds() - cpu;
 	getrusage(RUSAGE_SELF, &after);
 	sample->seconds = -started;
@@ -217,6 +221,31 @@ static bool takes_part(const struct series *series)
 	return !series->unavailable && !series->error;
 }
 
+/* One round more that nobody times: probes take time themselves. */
+static bool count_round(struct comparison *c, struct receiver *receiver, struct trial *trial,
+			struct out_progress *progress, uint64_t *done)
+{
+	bool alive = true;
+
+	for (size_t i = 0; alive && i < c->nr_paths; i++) {
+		struct series *series = &trial->series[i];
+		const char *label = series->path->name;
+		struct sample dropped;
+
+		*done += trial->bytes;
+		if (c->counter.device < 0 || !takes_part(series) ||
+		    !counter_before(&c->counter, label))
+			continue;
+		c->counting = label;
+		alive = run_one(c, receiver, trial, i, RECEIVER_COUNT, &dropped);
+		c->counting = NULL;
+		series->was_counted = alive && takes_part(series) &&
+				      counter_after(&c->counter, label, &series->counted);
+		out_progress_update(progress, *done);
+	}
+	return alive;
+}
+
 static bool run_trial(struct comparison *c, struct receiver *receiver, struct trial *trial,
 		      struct out_progress *progress, uint64_t *done)
 {
@@ -241,7 +270,7 @@ static bool run_trial(struct comparison *c, struct receiver *receiver, struct tr
 			out_progress_update(progress, *done);
 		}
 	}
-	return true;
+	return count_round(c, receiver, trial, progress, done);
 }
 
 static bool prepare_trial(struct comparison *c, struct trial *trial, uint64_t size)
@@ -361,13 +390,15 @@ int compare_run(struct comparison *c)
 		return EXIT_FAILED;
 
 	for (size_t i = 0; i < c->nr_trials; i++)
-		total += c->trials[i].bytes * c->nr_paths * (c->repeat + c->verify);
+		total += c->trials[i].bytes * c->nr_paths * (c->repeat + c->verify + 1);
+	counter_open(&c->counter, receiver.pid);
 	out_progress_start(&progress, "compare", total, true);
 	for (size_t i = 0; alive && i < c->nr_trials; i++) {
 		alive = run_trial(c, &receiver, &c->trials[i], &progress, &done);
 		carry_errors(c, i);
 	}
 	out_progress_end(&progress);
+	counter_close(&c->counter);
 	receiver_stop(&receiver);
 	if (!alive) {
 		out_error(NULL, "the receiving process ended too early");

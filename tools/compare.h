@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compare_count.h"
+#include "meters.h"
 #include "path.h"
 #include "place.h"
 
@@ -36,6 +38,8 @@ struct series {
 	int error;		 /* 0 or -errno: it takes no part any more */
 	const char *unavailable; /* why it takes no part at all, or NULL */
 	const char *note;	 /* what the path said last, or NULL */
+	bool was_counted;	 /* by the module's probes, in a round of its own */
+	struct meters counted;	 /* of that round */
 };
 
 /* All paths at one size of a transfer. */
@@ -63,6 +67,8 @@ struct comparison {
 	struct place place;
 	double cached; /* part of the file in the page cache, hot: at the start; -1: unknown */
 	int sender_cpu, receiver_cpu; /* -1: not bound */
+	struct counter counter;
+	const char *counting; /* label of the path that is being counted, or NULL */
 	struct trial trials[COMPARE_MAX_SIZES];
 	size_t nr_trials;
 };
@@ -89,6 +95,17 @@ double compare_passed(const struct trial *trial, const struct sample *sample);
 
 /* Cold: the largest part that stayed in the page cache before any round; -1: unknown. */
 double compare_stayed(const struct comparison *comparison);
+
+/* Counted by the probes or, without them, the median of what the path says; false: unknown. */
+bool compare_syscalls_of(const struct comparison *comparison, const struct trial *trial,
+			 const struct series *series, double *syscalls);
+bool compare_copied_of(const struct comparison *comparison, const struct trial *trial,
+		       const struct series *series, double *bytes);
+bool compare_passed_of(const struct comparison *comparison, const struct trial *trial,
+		       const struct series *series, double *bytes);
+
+/* Text that may be long, in lines that are not, each one indented. */
+void compare_paragraph(const char *text);
 
 /* The ways of showing it. */
 void compare_table(const struct comparison *comparison);

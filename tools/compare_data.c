@@ -6,7 +6,9 @@
 #include <json-c/json.h>
 
 #include "compare.h"
+#include "compare_claims.h"
 #include "out.h"
+#include "seen.h"
 
 static void add_int(struct json_object *object, const char *name, int64_t value)
 {
@@ -88,6 +90,25 @@ static void add_medians(struct json_object *object, const struct comparison *c,
 	add_number(object, "cpu_ratio_to_sendfile", known, value);
 }
 
+/* Sums that the table shows too, in front of all that was counted. */
+static struct json_object *counted_object(const struct trial *trial, const struct series *series)
+{
+	struct json_object *object;
+	const struct meters *counted = &series->counted;
+	int64_t copied = seen_copied(counted);
+
+	if (!series->was_counted)
+		return NULL;
+	object = json_object_new_object();
+	add_known(object, "sent_bytes", seen_sent(counted));
+	add_known(object, "cpu_copied_bytes", copied);
+	add_number(object, "copies_per_byte", copied >= 0, (double)copied / trial->bytes);
+	for (size_t i = 0; i < counted->count; i++)
+		add_known(object, counted->list[i].name,
+			  meters_known(counted, counted->list[i].name));
+	return object;
+}
+
 static struct json_object *series_object(const struct comparison *c, const struct trial *trial,
 					 const struct series *series)
 {
@@ -106,6 +127,8 @@ static struct json_object *series_object(const struct comparison *c, const struc
 	add_bool(object, "verified", series->verified && !series->differs);
 	add_medians(medians, c, trial, series);
 	json_object_object_add(object, "median", medians);
+	json_object_object_add(object, "counted", counted_object(trial, series));
+	json_object_object_add(object, "claim", claims_json(trial, series));
 	for (unsigned int i = 0; i < c->repeat; i++)
 		if (series->samples[i].valid)
 			json_object_array_add(samples, sample_object(&series->samples[i], i));
@@ -156,6 +179,7 @@ void compare_json(const struct comparison *c)
 	add_number(object, "cached", cached >= 0, cached);
 	add_int(object, "repeat", c->repeat);
 	add_bool(object, "verify", c->verify);
+	add_text(object, "not_counted", c->counter.why[0] ? c->counter.why : NULL);
 	json_object_object_add(object, "where", place_object(c));
 	for (size_t i = 0; i < c->nr_trials; i++)
 		json_object_array_add(array, trial_object(c, &c->trials[i]));
@@ -172,6 +196,20 @@ static void csv_known(int64_t value)
 		out_text(",%lld", (long long)value);
 }
 
+/* What was counted in the extra round, the same for each round of a series. */
+static void csv_counted(const struct series *series)
+{
+	const struct meters *counted = series->was_counted ? &series->counted : NULL;
+
+	csv_known(counted ? meters_known(counted, "syscalls") : -1);
+	csv_known(counted ? meters_known(counted, "mode_switches") : -1);
+	csv_known(counted ? seen_copied(counted) : -1);
+	csv_known(counted ? meters_known(counted, "passed_bytes") : -1);
+	csv_known(counted ? meters_known(counted, "zerocopy_undone_bytes") : -1);
+	csv_known(counted ? meters_known(counted, "dma_in_bytes") : -1);
+	out_text("\n");
+}
+
 static void csv_series(const struct comparison *c, const struct trial *trial,
 		       const struct series *series)
 {
@@ -182,7 +220,8 @@ static void csv_series(const struct comparison *c, const struct trial *trial,
 			 (unsigned long long)trial->transfers, series->path->name, i + 1,
 			 status(series));
 		if (!sample->valid) {
-			out_text(",,,,,,,,,\n");
+			out_text(",,,,,,,,,");
+			csv_counted(series);
 			continue;
 		}
 		out_text(",%llu,%.9f,%.9f,%.9f,%llu,%llu,%llu", (unsigned long long)trial->bytes,
@@ -192,7 +231,7 @@ static void csv_series(const struct comparison *c, const struct trial *trial,
 			 (unsigned long long)sample->involuntary);
 		csv_known(sample->copied);
 		csv_known(sample->passed);
-		out_text("\n");
+		csv_counted(series);
 	}
 }
 
@@ -200,7 +239,9 @@ void compare_csv(const struct comparison *c)
 {
 	out_text("transfer_bytes,transfers,path,round,status,round_bytes,seconds,cpu_seconds,"
 		 "receiver_cpu_seconds,syscalls,voluntary_switches,involuntary_switches,"
-		 "copied_bytes,passed_bytes\n");
+		 "copied_bytes,passed_bytes,counted_syscalls,counted_mode_switches,"
+		 "counted_cpu_copied_bytes,counted_passed_bytes,counted_zerocopy_undone_bytes,"
+		 "counted_dma_in_bytes\n");
 	for (size_t i = 0; i < c->nr_trials; i++)
 		for (size_t j = 0; j < c->nr_paths; j++)
 			csv_series(c, &c->trials[i], &c->trials[i].series[j]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "seen.h"
 
 double compare_rate(const struct trial *trial, const struct sample *sample)
 {
@@ -108,4 +109,34 @@ double compare_stayed(const struct comparison *c)
 					most = sample->cached;
 			}
 	return most;
+}
+
+static bool known(int64_t value, double *figure)
+{
+	*figure = value;
+	return value >= 0;
+}
+
+bool compare_syscalls_of(const struct comparison *c, const struct trial *trial,
+			 const struct series *series, double *syscalls)
+{
+	if (series->was_counted)
+		return known(meters_known(&series->counted, "syscalls"), syscalls);
+	return compare_median(c, series, compare_syscalls, trial, syscalls);
+}
+
+bool compare_copied_of(const struct comparison *c, const struct trial *trial,
+		       const struct series *series, double *bytes)
+{
+	if (series->was_counted)
+		return known(seen_copied(&series->counted), bytes);
+	return compare_median(c, series, compare_copied, trial, bytes);
+}
+
+bool compare_passed_of(const struct comparison *c, const struct trial *trial,
+		       const struct series *series, double *bytes)
+{
+	if (series->was_counted)
+		return known(meters_known(&series->counted, "passed_bytes"), bytes);
+	return compare_median(c, series, compare_passed, trial, bytes);
 }

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "compare.h"
+#include "compare_claims.h"
 #include "out.h"
 
 #define WIDTH 98
 #define BAR   10
 
-/* Text that may be long, in lines of at most WIDTH, each one indented. */
-static void paragraph(const char *text)
+void compare_paragraph(const char *text)
 {
 	size_t column = 0;
 
@@ -47,6 +47,22 @@ static void known_bytes(bool known, double bytes)
 	out_text(" %10s", known ? out_bytes(text, bytes) : "n/a");
 }
 
+/* Between user and kernel if they were counted, else those of the scheduler. */
+static void known_switches(const struct comparison *c, const struct trial *trial,
+			   const struct series *series)
+{
+	int64_t counted = meters_known(&series->counted, "mode_switches");
+	char text[OUT_NUMBER_SIZE];
+	double value;
+
+	if (series->was_counted)
+		out_text(" %8s", counted < 0 ? "n/a" : out_grouped(text, counted));
+	else if (c->counter.why[0] && compare_median(c, series, compare_switches, trial, &value))
+		out_text(" %8s", out_grouped(text, value));
+	else
+		out_text(" %8s", "n/a");
+}
+
 static void row(const struct comparison *c, const struct trial *trial, const struct series *series,
 		double largest)
 {
@@ -73,13 +89,12 @@ static void row(const struct comparison *c, const struct trial *trial, const str
 	} else {
 		out_text(" %6s %*s", "n/a", BAR, "");
 	}
-	compare_median(c, series, compare_syscalls, trial, &value);
-	out_text(" %8s", out_grouped(text, value));
-	compare_median(c, series, compare_switches, trial, &value);
-	out_text(" %8s", out_grouped(text, value));
-	known = compare_median(c, series, compare_copied, trial, &value);
+	known = compare_syscalls_of(c, trial, series, &value);
+	out_text(" %8s", known ? out_grouped(text, value) : "n/a");
+	known_switches(c, trial, series);
+	known = compare_copied_of(c, trial, series, &value);
 	known_bytes(known, value);
-	known = compare_median(c, series, compare_passed, trial, &value);
+	known = compare_passed_of(c, trial, series, &value);
 	known_bytes(known, value);
 	out_text("%s\n", series->differs ? " WRONG BYTES" : "");
 }
@@ -93,7 +108,7 @@ static void notes(const struct comparison *c, const struct trial *trial)
 		if (!series->note || series->error)
 			continue;
 		snprintf(text, sizeof(text), "%s: %s", series->path->name, series->note);
-		paragraph(text);
+		compare_paragraph(text);
 	}
 }
 
@@ -117,6 +132,7 @@ static void table(const struct comparison *c, const struct trial *trial)
 	for (size_t i = 0; i < c->nr_paths; i++)
 		row(c, trial, &trial->series[i], largest);
 	notes(c, trial);
+	claims_table(c, trial);
 }
 
 static void percent(char *text, size_t size, double part)
@@ -152,21 +168,38 @@ static void heading(const struct comparison *c)
 static void explanation(const struct comparison *c)
 {
 	const char *meaning = place_meaning(c->place.kind);
+	char text[512];
 
 	out_text("\n");
-	paragraph(
+	compare_paragraph(
 		"CPU: of the sending process. On loopback the receiver's share of TCP runs in the "
 		"sender's calls and is counted there, for all paths alike. x sendfile's CPU: "
-		"median of "
-		"the ratios within each round. Syscalls, switches, copied, passed: of one round.");
-	paragraph("copied, passed: as far as can be seen from here; inside sendfile and splice "
-		  "nothing "
-		  "can. Loopback makes the kernel copy what MSG_ZEROCOPY sends; a network card "
-		  "doesn't.");
+		"median of the ratios within each round. Syscalls, switches, copied, passed: of "
+		"one round.");
+	if (c->counter.why[0]) {
+		snprintf(text, sizeof(text),
+			 "copied, passed, syscalls: as far as the paths themselves can tell, and "
+			 "switches: those of the scheduler. The module's probes counted nothing: "
+			 "%s; "
+			 "see 'pagewire doctor'.",
+			 c->counter.why);
+		compare_paragraph(text);
+	} else {
+		compare_paragraph(
+			"Syscalls, switches (between user and kernel), copied, passed: counted by "
+			"the "
+			"module's probes in an extra round, the receiver's work left out; a byte "
+			"that "
+			"is copied twice counts twice. DMA: what disks wrote into memory; what a "
+			"card "
+			"would read from it, loopback has not. 'pagewire stats PATH' has more.");
+	}
+	compare_paragraph("Loopback makes the kernel copy what MSG_ZEROCOPY sends; a network card "
+			  "doesn't.");
 	if (meaning)
-		paragraph(meaning);
-	paragraph(c->verify
-			  ? "Checked: each path's bytes compared with the file in an extra round, "
+		compare_paragraph(meaning);
+	compare_paragraph(
+		c->verify ? "Checked: each path's bytes compared with the file in an extra round, "
 			    "by a checksum in the timed ones."
 			  : "Not checked: the receiver dropped the bytes unread.");
 }

@@ -53,7 +53,7 @@ static void judge_sent(struct verdict *verdict, const struct meters *counts)
 {
 	int64_t sent = seen_sent(counts), copied = seen_sent_copied(counts);
 	int64_t undone = meters_known(counts, "zerocopy_undone_bytes");
-	int64_t direct = sent - copied - meters_known(counts, "passed_bytes");
+	int64_t passed = meters_known(counts, "passed_bytes"), direct;
 	char text[4][SEEN_TEXT_SIZE], own[96] = "", *to = next_sentence(verdict);
 
 	verdict->word = word(sent, copied, undone);
@@ -62,6 +62,7 @@ static void judge_sent(struct verdict *verdict, const struct meters *counts)
 				: "It sent nothing over TCP.");
 		return;
 	}
+	direct = sent - copied - passed;
 	if (direct > 0)
 		snprintf(own, sizeof(own), " (%s of it from pages of the kernel's own)",
 			 seen_bytes(text[3], direct));
@@ -69,12 +70,13 @@ static void judge_sent(struct verdict *verdict, const struct meters *counts)
 		 "%s of the %s it sent were passed by descriptor%s; %s were copied%s",
 		 percent(text[0], sent - copied, sent), seen_bytes(text[1], sent), own,
 		 percent(text[2], copied, sent), undone > 0 ? " into the socket." : ".");
+	/* What TCP sends again is copied again. */
 	if (undone > 0)
 		snprintf(next_sentence(verdict), SENTENCE_SIZE,
 			 "But zero-copy was undone: %s of what was passed were copied after all, "
 			 "before the receiver got them. The kernel does so when the receiver is on "
 			 "this machine.",
-			 seen_bytes(text[3], undone));
+			 seen_bytes(text[3], undone < passed ? undone : passed));
 }
 
 static void judge_copies(struct verdict *verdict, const struct observation *o)
