@@ -20,7 +20,7 @@ removed() { [ ! -d /sys/module/pagewire ] && [ ! -e "$DEBUGFS" ]; }
 present() { [ -c "$DEVICE" ] && [ -e "$DEBUGFS/gauges" ]; }
 # shellcheck disable=SC2317
 tagged() { grep -qs '^syscalls [1-9]' "$DEBUGFS/path/$1"; }
-armed() { grep -c ', on$\|: works, armed\|: armed' "$DEBUGFS/probes"; }
+armed() { grep -c ': live' "$DEBUGFS/probes"; }
 
 # stuck LABEL: a tagged sender sleeps in sendfile to a peer that doesn't read
 stuck()
