@@ -304,8 +304,9 @@ TEST_F(send, a_file_opened_with_o_direct_arrives_right)
 	struct receiver r;
 	int direct;
 
-	if (dir_is_tmpfs(self->file.dir))
-		SKIP(return, "O_DIRECT: %s is tmpfs", self->file.dir);
+	/* Where the file's own read is used, that asks for alignment. */
+	if (dir_is_tmpfs(self->file.dir) || !dir_is_passed(self->file.dir))
+		SKIP(return, "O_DIRECT: %s isn't a disk with a page cache", self->file.dir);
 	direct = testfile_open(&self->file, O_RDONLY | O_DIRECT);
 	close(self->file.fd);
 	self->file.fd = direct;

@@ -161,12 +161,15 @@ static inline void expect_silence(struct __test_metadata *_metadata, int rx)
 	}
 }
 
-/* The reasons for which bytes of files in @dir may be copied. */
+/*
+ * Why bytes of files in @dir are copied: what no choice of path could have
+ * avoided comes before the choice.
+ */
 static inline uint32_t allowed_reasons(uint32_t path, const char *dir)
 {
-	if (path == PAGEWIRE_PATH_COPY)
-		return 1u << PAGEWIRE_WHY_ASKED;
-	return dir_is_passed(dir) ? 0 : 1u << PAGEWIRE_WHY_FILESYSTEM;
+	if (!dir_is_passed(dir))
+		return 1u << PAGEWIRE_WHY_FILESYSTEM;
+	return path == PAGEWIRE_PATH_COPY ? 1u << PAGEWIRE_WHY_ASKED : 0;
 }
 
 /* Sends the vector and checks answer and bytes; files have no holes. */

@@ -105,9 +105,10 @@ static void sums_add(struct sums *s, const struct pagewire_result *r, const stru
 		TH_LOG("that was: counter %s against the sum of the results", name); \
 	}
 
-static void expect_counters(struct __test_metadata *_metadata, uint32_t path,
+static void expect_counters(struct __test_metadata *_metadata, uint32_t path, const char *dir,
 			    const struct counters *before, const struct sums *s)
 {
+	uint32_t why = allowed_reasons(path, dir);
 	struct counters after;
 
 	counters_read(&after, path_file(path));
@@ -124,7 +125,8 @@ static void expect_counters(struct __test_metadata *_metadata, uint32_t path,
 	EXPECT_DELTA("descriptors", s->descriptors);
 	EXPECT_DELTA("copies", s->copies);
 	EXPECT_DELTA("copied_memory_bytes", s->memory);
-	EXPECT_DELTA("copied_asked_bytes", path == PAGEWIRE_PATH_COPY ? s->file : 0);
+	EXPECT_DELTA("copied_asked_bytes", why & 1u << PAGEWIRE_WHY_ASKED ? s->file : 0);
+	EXPECT_DELTA("copied_filesystem_bytes", why & 1u << PAGEWIRE_WHY_FILESYSTEM ? s->file : 0);
 	EXPECT_DELTA("cache_hits", s->hits);
 	EXPECT_DELTA("cache_misses", s->misses);
 	EXPECT_DELTA("disk_waits", s->disk_waits);
@@ -161,7 +163,7 @@ static void run_random_cases(struct __test_metadata *_metadata, FIXTURE_DATA(sen
 	if (!_metadata->passed)
 		vector_print(v);
 	if (counters_available())
-		expect_counters(_metadata, variant->path, &before, &sums);
+		expect_counters(_metadata, variant->path, dir, &before, &sums);
 	note("%u cases in %s, %llu segments, %llu bytes", i, dir, (unsigned long long)sums.segments,
 	     (unsigned long long)sums.bytes);
 	receiver_stop(&r, false);
@@ -202,7 +204,7 @@ TEST_F(send, every_counter_moves_by_exactly_what_the_result_says)
 		counters_read(&before, path_file(variant->path));
 		send_vector(_metadata, self, variant, v, &r, self->file.dir, &send);
 		sums_add(&sums, &send.result, v);
-		expect_counters(_metadata, variant->path, &before, &sums);
+		expect_counters(_metadata, variant->path, self->file.dir, &before, &sums);
 	}
 	receiver_stop(&r, false);
 	vector_free(v);
