@@ -9,15 +9,18 @@
 static_assert(sizeof(struct pw_hold) * PW_BATCH_MAX <= PAGE_SIZE);
 static_assert(PW_BATCH_MAX * PAGE_SIZE >= PW_BATCH_BYTES);
 
-int pw_batch_init(struct pw_batch *batch)
+int pw_batch_init(struct pw_batch *batch, u64 wanted)
 {
-	memset(batch, 0, sizeof(*batch));
+	if (wanted <= PW_BATCH_FEW) {
+		batch->bv = batch->few_bv;
+		batch->hold = batch->few_hold;
+		batch->max = PW_BATCH_FEW;
+		return 0;
+	}
 	batch->bv = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	batch->hold = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (batch->bv && batch->hold)
-		return 0;
-	pw_batch_exit(batch);
-	return -ENOMEM;
+	batch->max = PW_BATCH_MAX;
+	return batch->bv && batch->hold ? 0 : -ENOMEM;
 }
 
 static enum pw_gauge gauge_of(const struct pw_hold *hold)
@@ -48,6 +51,8 @@ void pw_batch_reset(struct pw_batch *batch)
 void pw_batch_exit(struct pw_batch *batch)
 {
 	pw_batch_reset(batch);
+	if (batch->bv == batch->few_bv)
+		return;
 	free_page((unsigned long)batch->hold);
 	free_page((unsigned long)batch->bv);
 }

@@ -4,10 +4,10 @@
  *
  * A source adds folios, each with a reference that the batch takes over; the
  * sink sends from the front; the transfer consumes what the socket took. Two
- * arrays, one page each, describe the same bytes: bio_vecs, merged as far as
- * neighbours allow, for the socket; and holds, one per folio added, which
- * carry the reference and say to which segment the bytes belong and why they
- * were copied, if they were.
+ * arrays describe the same bytes: bio_vecs, merged as far as neighbours allow,
+ * for the socket; and holds, one per folio added, which carry the reference
+ * and say to which segment the bytes belong and why they were copied, if they
+ * were. They have a page each, or, for little to send, are part of the batch.
  *
  * One thread works on a batch; nothing here locks. Adding doesn't sleep.
  */
@@ -20,6 +20,7 @@
 
 #define PW_BATCH_BYTES	SZ_1M
 #define PW_BATCH_MAX	(PAGE_SIZE / sizeof(struct bio_vec))
+#define PW_BATCH_FEW	8
 
 /**
  * struct pw_hold - a folio in a batch
@@ -42,6 +43,7 @@ struct pw_hold {
  * struct pw_batch - descriptors, oldest first
  * @bv: descriptors
  * @hold: folios
+ * @max: how many of each there may be
  * @nr_bv: used entries of @bv
  * @nr_hold: used entries of @hold
  * @bv_first: first descriptor that isn't wholly consumed
@@ -50,10 +52,13 @@ struct pw_hold {
  * @hold_done: bytes of it that are
  * @bytes: bytes not consumed
  * @copy: the socket shall copy these, not take the pages. One mode a batch
+ * @few_bv: where @bv points if that is enough
+ * @few_hold: where @hold points if that is enough
  */
 struct pw_batch {
 	struct bio_vec *bv;
 	struct pw_hold *hold;
+	unsigned int max;
 	unsigned int nr_bv;
 	unsigned int nr_hold;
 	unsigned int bv_first;
@@ -62,6 +67,8 @@ struct pw_batch {
 	unsigned int hold_done;
 	u32 bytes;
 	bool copy;
+	struct bio_vec few_bv[PW_BATCH_FEW];
+	struct pw_hold few_hold[PW_BATCH_FEW];
 };
 
 /*
@@ -75,16 +82,20 @@ struct pw_span {
 	u8 why;
 };
 
-int pw_batch_init(struct pw_batch *batch);	/* may sleep; 0 or -ENOMEM */
+/*
+ * wanted: how many folios there may be at most to send; the batch may have room
+ * for fewer, and is filled more than once then. 0 or -ENOMEM. May sleep.
+ */
+int pw_batch_init(struct pw_batch *batch, u64 wanted);
 /* Drops every reference still held; the batch is ready to be filled again. */
 void pw_batch_reset(struct pw_batch *batch);
+/* Of a batch that was initialised or is all zeros. */
 void pw_batch_exit(struct pw_batch *batch);
 
 /* Bytes that may still be added; 0 when it is full in any respect. */
 static inline u32 pw_batch_room(const struct pw_batch *batch)
 {
-	return batch->nr_hold == PW_BATCH_MAX ? 0 :
-						PW_BATCH_BYTES - batch->bytes;
+	return batch->nr_hold == batch->max ? 0 : PW_BATCH_BYTES - batch->bytes;
 }
 
 /* Takes over one reference of folio. len <= room; offset, len in the folio. */
