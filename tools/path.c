@@ -16,7 +16,7 @@ const struct path paths[] = {
 	  path_splice },
 	{ "msg-zerocopy", "send(2) with MSG_ZEROCOPY from a mapping of the file", false,
 	  path_msg_zerocopy },
-	{ "copy", "the module copies from the page cache: the old way, for comparison", true,
+	{ "copy", "the module copies, as Linux 2.1's sendfile: for comparison", true,
 	  path_module_copy },
 	{ "sg", "the module passes page descriptors: no copy", true, path_module_sg },
 };
