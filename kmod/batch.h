@@ -39,6 +39,12 @@ struct pw_hold {
 	bool begins;
 };
 
+enum pw_pages_kind {
+	PW_PAGES_CACHE,
+	PW_PAGES_COPIED,
+	PW_PAGES_KINDS,
+};
+
 /**
  * struct pw_batch - descriptors, oldest first
  * @bv: descriptors
@@ -51,6 +57,8 @@ struct pw_hold {
  * @hold_first: first folio that isn't wholly consumed
  * @hold_done: bytes of it that are
  * @bytes: bytes not consumed
+ * @pages: pages of the folios held now, by kind
+ * @shown: how many of them the gauges have
  * @copy: the socket shall copy these, not take the pages. One mode a batch
  * @few_bv: where @bv points if that is enough
  * @few_hold: where @hold points if that is enough
@@ -66,6 +74,8 @@ struct pw_batch {
 	unsigned int hold_first;
 	unsigned int hold_done;
 	u32 bytes;
+	s32 pages[PW_PAGES_KINDS];
+	s32 shown[PW_PAGES_KINDS];
 	bool copy;
 	struct bio_vec few_bv[PW_BATCH_FEW];
 	struct pw_hold few_hold[PW_BATCH_FEW];
@@ -91,6 +101,12 @@ int pw_batch_init(struct pw_batch *batch, u64 wanted);
 void pw_batch_reset(struct pw_batch *batch);
 /* Of a batch that was initialised or is all zeros. */
 void pw_batch_exit(struct pw_batch *batch);
+
+/*
+ * Brings the gauges up to date: when a batch has been filled, and when some of
+ * it is consumed. Doing so for every folio would cost more than looking it up.
+ */
+void pw_batch_show(struct pw_batch *batch);
 
 /* Bytes that may still be added; 0 when it is full in any respect. */
 static inline u32 pw_batch_room(const struct pw_batch *batch)

@@ -244,6 +244,7 @@ static void count_sent(struct pw_transfer *t, size_t n, unsigned int sink_why)
 		pw_count_copy(t);
 	for (; pw_batch_consume(&t->batch, n, &span); n -= span.bytes)
 		count_span(t, &span, sink_why);
+	pw_batch_show(&t->batch);
 }
 
 static void count_socket_wait(struct pw_transfer *t)
@@ -322,6 +323,7 @@ static int send_all(struct pw_transfer *t)
 		err = fill(t);
 		if (err || !t->batch.bytes)
 			break;
+		pw_batch_show(&t->batch);
 		err = drain(t);
 		if (!err && t->filling < t->nr && signal_pending(current))
 			err = -EINTR;
