@@ -27,6 +27,11 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(abspath $(MOD)) PAGEWIRE_CFLAGS="$(PAGEWIRE_CFLA
 # CMD reaches the VM as it was typed: make neither expands its dollars nor splits its lines.
 unexport CMD
 export PAGEWIRE_CMD := $(value CMD)
+# make itself knows only the status 2; see selftests/vm/exit-with.c.
+VM_STATUS := build/vm/status-$(shell echo $$PPID)
+ifneq ($(filter vm,$(MAKECMDGOALS)),)
+-load build/vm/exit-with.so(exit_with_gmk_setup)
+endif
 
 .PHONY: help
 help: ## this list
@@ -85,9 +90,21 @@ check: ## everything: set-up, static checks, builds, tests in a VM on both kerne
 demo: ## see it work: real transfers by every path in a VM, a comparison, the counters
 	@selftests/vm/demo
 
+build/vm/exit-with.so: selftests/vm/exit-with.c
+	@mkdir -p $(@D)
+	@$(CC) -Wall -O2 -shared -fPIC -o $@ $<
+
+# The command's output and nothing else goes to stdout.
+.PHONY: vm-run
+vm-run: setup
+	$(if $(NOMODULE),,@+$(MAKE) -s --no-print-directory module >&2)
+	@+$(MAKE) -s --no-print-directory tools >&2
+	@mkdir -p build/vm
+	@selftests/vm/run; echo $$? >$(VM_STATUS)
+
 .PHONY: vm
-vm: setup module tools ## a shell in a VM with the module loaded; CMD='...' runs one command there
-	@selftests/vm/run
+vm: vm-run ## a shell in a VM with the module loaded; CMD='...' runs one command there
+	@$(exit-with $(VM_STATUS))read -r status <$(VM_STATUS); rm $(VM_STATUS); exit $$status
 
 .PHONY: bench
 bench: setup module tools tests ## sender CPU and rate of every path, in the VM; no pass or fail

@@ -9,32 +9,50 @@
 static_assert(sizeof(struct pw_hold) * PW_BATCH_MAX <= PAGE_SIZE);
 static_assert(PW_BATCH_MAX * PAGE_SIZE >= PW_BATCH_BYTES);
 
-int pw_batch_init(struct pw_batch *batch)
+int pw_batch_init(struct pw_batch *batch, u64 wanted)
 {
-	memset(batch, 0, sizeof(*batch));
+	if (wanted <= PW_BATCH_FEW) {
+		batch->bv = batch->few_bv;
+		batch->hold = batch->few_hold;
+		batch->max = PW_BATCH_FEW;
+		return 0;
+	}
 	batch->bv = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	batch->hold = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (batch->bv && batch->hold)
-		return 0;
-	pw_batch_exit(batch);
-	return -ENOMEM;
+	batch->max = PW_BATCH_MAX;
+	return batch->bv && batch->hold ? 0 : -ENOMEM;
 }
 
-static enum pw_gauge gauge_of(const struct pw_hold *hold)
+static unsigned int kind_of(unsigned int why)
 {
-	return hold->why ? PW_G_MEMORY_PAGES : PW_G_PINNED_PAGES;
+	return why ? PW_PAGES_COPIED : PW_PAGES_CACHE;
 }
 
-static void drop(struct pw_hold *hold)
+void pw_batch_show(struct pw_batch *batch)
 {
-	pw_gauge_add(gauge_of(hold), -folio_nr_pages(hold->folio));
+	static const enum pw_gauge gauge[] = {
+		[PW_PAGES_CACHE] = PW_G_PINNED_PAGES,
+		[PW_PAGES_COPIED] = PW_G_MEMORY_PAGES,
+	};
+	unsigned int i;
+
+	for (i = 0; i < PW_PAGES_KINDS; i++) {
+		pw_gauge_add(gauge[i], batch->pages[i] - batch->shown[i]);
+		batch->shown[i] = batch->pages[i];
+	}
+}
+
+static void drop(struct pw_batch *batch, struct pw_hold *hold)
+{
+	batch->pages[kind_of(hold->why)] -= folio_nr_pages(hold->folio);
 	folio_put(hold->folio);
 }
 
 void pw_batch_reset(struct pw_batch *batch)
 {
 	while (batch->hold_first < batch->nr_hold)
-		drop(&batch->hold[batch->hold_first++]);
+		drop(batch, &batch->hold[batch->hold_first++]);
+	pw_batch_show(batch);
 	batch->nr_bv = 0;
 	batch->nr_hold = 0;
 	batch->bv_first = 0;
@@ -48,6 +66,8 @@ void pw_batch_reset(struct pw_batch *batch)
 void pw_batch_exit(struct pw_batch *batch)
 {
 	pw_batch_reset(batch);
+	if (batch->bv == batch->few_bv)
+		return;
 	free_page((unsigned long)batch->hold);
 	free_page((unsigned long)batch->bv);
 }
@@ -98,39 +118,42 @@ void pw_batch_add(struct pw_batch *batch, struct folio *folio, size_t offset,
 	hold->begins = !merge;
 	batch->nr_hold++;
 	batch->bytes += len;
-	pw_gauge_add(gauge_of(hold), folio_nr_pages(folio));
+	batch->pages[kind_of(why)] += folio_nr_pages(folio);
 }
 
 bool pw_batch_consume(struct pw_batch *batch, size_t max, struct pw_span *span)
 {
-	struct pw_hold *hold = &batch->hold[batch->hold_first];
+	const struct pw_hold *front = &batch->hold[batch->hold_first];
+	unsigned int i, descriptors = 0;
+	u32 done = batch->hold_done;
+	size_t left = max;
 
 	if (!max)
 		return false;
 
-	span->segment = hold->segment;
-	span->why = hold->why;
-	span->bytes = 0;
-	span->descriptors = 0;
+	span->segment = front->segment;
+	span->why = front->why;
 
-	while (max && hold->segment == span->segment &&
-	       hold->why == span->why) {
-		u32 n = min_t(size_t, max, hold->bytes - batch->hold_done);
+	/* The front in locals: each folio_put() makes the compiler reload memory. */
+	for (i = batch->hold_first; left && i < batch->nr_hold; i++, done = 0) {
+		struct pw_hold *hold = &batch->hold[i];
+		u32 n = min_t(size_t, left, hold->bytes - done);
 
-		span->bytes += n;
-		span->descriptors += hold->begins && !batch->hold_done;
-		max -= n;
-		batch->hold_done += n;
-		if (batch->hold_done < hold->bytes)
+		if (hold->segment != span->segment || hold->why != span->why)
 			break;
-		batch->hold_done = 0;
-		batch->hold_first++;
-		if (!PW_FAULT_LEAK || batch->hold_first < batch->nr_hold)
-			drop(hold);
-		if (batch->hold_first == batch->nr_hold)
+		descriptors += hold->begins && !done;
+		left -= n;
+		if (done + n < hold->bytes) {
+			done += n;
 			break;
-		hold++;
+		}
+		if (!PW_FAULT_LEAK || i + 1 < batch->nr_hold)
+			drop(batch, hold);
 	}
+	batch->hold_first = i;
+	batch->hold_done = done;
+	span->bytes = max - left;
+	span->descriptors = descriptors;
 	batch->bytes -= span->bytes;
 	return true;
 }

@@ -10,10 +10,30 @@
 #include <linux/fs.h>
 #include <linux/pagemap.h>
 #include <linux/pagevec.h>
+#include <linux/prefetch.h>
 #include <linux/shmem_fs.h>
 
 #include "trace.h"
 #include "transfer.h"
+
+/*
+ * The walk touches one struct page after another, each where memory happens
+ * to be, and a reference counter can't be fetched out of order: have the one
+ * that comes up PREFETCH slots later on its way.
+ */
+#define PREFETCH	8
+static void prefetch_ahead(const struct xa_state *xas)
+{
+	const struct xa_node *node = xas->xa_node;
+	const void *entry;
+
+	if (xas_not_node(xas->xa_node) || node->shift ||
+	    xas->xa_offset + PREFETCH >= XA_CHUNK_SIZE)
+		return;
+	entry = rcu_dereference(node->slots[xas->xa_offset + PREFETCH]);
+	if (!xa_is_value(entry) && !xa_is_internal(entry))
+		prefetchw(entry);
+}
 
 /*
  * Takes references on the folios from index to last, as far as they follow
@@ -29,6 +49,7 @@ static void get_folios(struct address_space *mapping, pgoff_t index,
 	folio_batch_init(fb);
 	rcu_read_lock();
 	for (folio = xas_load(&xas); folio; folio = xas_next(&xas)) {
+		prefetch_ahead(&xas);
 		if (xas_retry(&xas, folio))
 			continue;
 		if (xas.xa_index > last || xa_is_value(folio) ||
@@ -42,7 +63,8 @@ static void get_folios(struct address_space *mapping, pgoff_t index,
 		}
 		if (!folio_batch_add(fb, folio))
 			break;
-		xas_advance(&xas, folio_next_index(folio) - 1);
+		if (folio_test_large(folio))
+			xas_advance(&xas, folio_next_index(folio) - 1);
 		continue;
 again:
 		xas_reset(&xas);

@@ -28,12 +28,12 @@ struct pw_transfer *pw_transfer_new(struct pw_queue *queue,
 	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
 	if (!t)
 		goto no_transfer;
-	t->segments = kvcalloc(req->nr_segments, sizeof(*t->segments),
-			       GFP_KERNEL_ACCOUNT);
+	t->segments = t->few;
+	if (req->nr_segments > PW_FEW_SEGMENTS)
+		t->segments = kvcalloc(req->nr_segments, sizeof(*t->segments),
+				       GFP_KERNEL_ACCOUNT);
 	if (!t->segments)
 		goto no_segments;
-	if (pw_batch_init(&t->batch))
-		goto no_batch;
 
 	t->queue = queue;
 	t->path = req->path;
@@ -43,8 +43,6 @@ struct pw_transfer *pw_transfer_new(struct pw_queue *queue,
 	t->result.path = req->path;
 	return t;
 
-no_batch:
-	kvfree(t->segments);
 no_segments:
 	kfree(t);
 no_transfer:
@@ -67,7 +65,8 @@ void pw_transfer_free(struct pw_transfer *t)
 	if (t->charged)
 		pw_queue_uncharge(t->queue, t->charged);
 	pw_queue_end(t->queue);
-	kvfree(t->segments);
+	if (t->segments != t->few)
+		kvfree(t->segments);
 	kfree(t);
 }
 
@@ -245,6 +244,7 @@ static void count_sent(struct pw_transfer *t, size_t n, unsigned int sink_why)
 		pw_count_copy(t);
 	for (; pw_batch_consume(&t->batch, n, &span); n -= span.bytes)
 		count_span(t, &span, sink_why);
+	pw_batch_show(&t->batch);
 }
 
 static void count_socket_wait(struct pw_transfer *t)
@@ -323,6 +323,7 @@ static int send_all(struct pw_transfer *t)
 		err = fill(t);
 		if (err || !t->batch.bytes)
 			break;
+		pw_batch_show(&t->batch);
 		err = drain(t);
 		if (!err && t->filling < t->nr && signal_pending(current))
 			err = -EINTR;
@@ -395,6 +396,10 @@ int pw_transfer_run(struct pw_transfer *t)
 	int err;
 
 	err = charge(t, PAGE_ALIGN(min_t(u64, t->total, PW_BATCH_BYTES)));
+	if (err)
+		return err;
+	/* A range of n pages' length lies in n + 2 at most. */
+	err = pw_batch_init(&t->batch, (t->total >> PAGE_SHIFT) + 2 * t->nr);
 	if (err)
 		return err;
 	begin(t);

@@ -45,6 +45,9 @@ enum pw_state {
 	PW_STATE_SOCKET,
 };
 
+/* A header, a file and a trailer take no allocation of their own. */
+#define PW_FEW_SEGMENTS	3
+
 /**
  * struct pw_transfer - one transfer
  * @live: on the list of live transfers; guarded by its lock
@@ -67,6 +70,7 @@ enum pw_state {
  * @memory: caller memory
  * @sink: the socket
  * @result: what it did so far; read by anyone, for people
+ * @few: where @segments points if that is enough
  */
 struct pw_transfer {
 	struct list_head live;
@@ -88,6 +92,7 @@ struct pw_transfer {
 	struct pw_memory memory;
 	struct pw_sink sink;
 	struct pagewire_result result;
+	struct pw_segment few[PW_FEW_SEGMENTS];
 };
 
 /*

@@ -11,7 +11,6 @@
 
 #include "fixture.h"
 
-#define ROOM	 (8 * MIB)
 #define LIMIT_MS 100
 
 /*

@@ -10,8 +10,6 @@
 
 #include "fixture.h"
 
-#define ROOM (16 * MIB)
-
 /* A transfer of @length bytes (0: all) of the file that sits in a full socket. */
 static void start_blocked(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
 			  uint32_t path, uint64_t length, struct sender *s)

@@ -14,6 +14,8 @@
 /* An odd size: the last page isn't full. */
 #define FILE_SIZE (3 * MIB + 1234)
 #define FILE_SEED 7
+/* Of a receiver or a vector: more than two such files. */
+#define ROOM	  (16 * MIB)
 
 /* How long the module may take to come to rest. What an earlier test has broken stays so: don't wait. */
 static inline unsigned int rest_ms(void)
@@ -91,8 +93,9 @@ static inline void expect_consistent(struct __test_metadata *_metadata,
 	EXPECT_EQ(!!r->passed_bytes, !!r->descriptors);
 	EXPECT_EQ(!!r->copied_bytes, !!r->copies);
 	/* SG_ONLY: why bytes would have had to be copied. */
-	if (r->reason != PAGEWIRE_WHY_SG_ONLY)
+	if (r->reason != PAGEWIRE_WHY_SG_ONLY) {
 		EXPECT_EQ(!!r->copied_bytes, !!r->copied_why);
+	}
 	EXPECT_LE(r->segment, send->nr_segments);
 	EXPECT_LE(r->status, 0);
 	EXPECT_EQ(0, r->flags & ~PAGEWIRE_RESULT_SHORT);
@@ -156,6 +159,41 @@ static inline void expect_silence(struct __test_metadata *_metadata, int rx)
 	{
 		TH_LOG("bytes have arrived that nobody should have sent");
 	}
+}
+
+/*
+ * Why bytes of files in @dir are copied: what no choice of path could have
+ * avoided comes before the choice.
+ */
+static inline uint32_t allowed_reasons(uint32_t path, const char *dir)
+{
+	if (!dir_is_passed(dir))
+		return 1u << PAGEWIRE_WHY_FILESYSTEM;
+	return path == PAGEWIRE_PATH_COPY ? 1u << PAGEWIRE_WHY_ASKED : 0;
+}
+
+/* Sends the vector and checks answer and bytes; files have no holes. */
+static inline void send_vector(struct __test_metadata *_metadata, FIXTURE_DATA(send) * self,
+			       const FIXTURE_VARIANT(send) * variant, struct vector *v,
+			       struct receiver *r, const char *dir, struct pagewire_send *send)
+{
+	bool passed = variant->path == PAGEWIRE_PATH_SG && dir_is_passed(dir);
+	uint32_t why = allowed_reasons(variant->path, dir);
+
+	*send = request(variant->path, self->pair.tx, v->segments, v->nr);
+	send->cookie = v->length;
+	receiver_reset(r);
+	ASSERT_EQ(0, device_send(self->device, send));
+	expect_all_sent(_metadata, send, v->length);
+	EXPECT_EQ(v->is_short, send->result.flags);
+	EXPECT_EQ(passed ? v->file_bytes : 0, send->result.passed_bytes);
+	if (!v->file_bytes || passed)
+		why = 0;
+	if (v->memory_bytes)
+		why |= 1u << PAGEWIRE_WHY_MEMORY;
+	EXPECT_EQ(why, send->result.copied_why);
+	ASSERT_EQ(v->length, receiver_wait(r, v->length));
+	expect_bytes(_metadata, v->expected, r->bytes, v->length, dir);
 }
 
 #endif

@@ -41,9 +41,10 @@ static void die(const char *what)
 
 static void reply(const struct fuse_in_header *in, int error, const void *answer, size_t length)
 {
-	struct fuse_out_header out = {
-		.len = sizeof(out) + (error ? 0 : length), .error = -error, .unique = in->unique};
-	struct iovec iov[] = {{&out, sizeof(out)}, {(void *)answer, length}};
+	struct fuse_out_header out = { .len = sizeof(out) + (error ? 0 : length),
+				       .error = -error,
+				       .unique = in->unique };
+	struct iovec iov[] = { { &out, sizeof(out) }, { (void *)answer, length } };
 
 	/* ENOENT: the request was given up in the meantime. */
 	if (writev(fuse, iov, error || !length ? 1 : 2) < 0 && errno != ENOENT)
@@ -61,14 +62,14 @@ static int get_attr(__u64 node, struct fuse_attr *attr)
 	} else if (fstatat(source, names[node - FIRST_NODE], &st, 0)) {
 		return errno;
 	}
-	*attr = (struct fuse_attr){.ino = node,
-				   .size = st.st_size,
-				   .blocks = st.st_blocks,
-				   .mtime = st.st_mtime,
-				   .ctime = st.st_ctime,
-				   .mode = st.st_mode,
-				   .nlink = st.st_nlink,
-				   .blksize = 4096};
+	*attr = (struct fuse_attr){ .ino = node,
+				    .size = st.st_size,
+				    .blocks = st.st_blocks,
+				    .mtime = st.st_mtime,
+				    .ctime = st.st_ctime,
+				    .mode = st.st_mode,
+				    .nlink = st.st_nlink,
+				    .blksize = 4096 };
 	return 0;
 }
 
@@ -88,18 +89,20 @@ static __u64 find_node(const char *name)
 
 static void do_init(const struct fuse_in_header *in, const struct fuse_init_in *arg)
 {
-	struct fuse_init_out out = {.major = FUSE_KERNEL_VERSION,
-				    .minor = FUSE_KERNEL_MINOR_VERSION,
-				    .max_readahead = arg->max_readahead,
-				    .max_write = 65536,
-				    .time_gran = 1};
+	struct fuse_init_out out = { .major = FUSE_KERNEL_VERSION,
+				     .minor = FUSE_KERNEL_MINOR_VERSION,
+				     .max_readahead = arg->max_readahead,
+				     .max_write = 65536,
+				     .time_gran = 1 };
 
 	reply(in, 0, &out, sizeof(out));
 }
 
 static void do_lookup(const struct fuse_in_header *in, const char *name)
 {
-	struct fuse_entry_out out = {.nodeid = find_node(name), .entry_valid = 1, .attr_valid = 1};
+	struct fuse_entry_out out = { .nodeid = find_node(name),
+				      .entry_valid = 1,
+				      .attr_valid = 1 };
 
 	if (!out.nodeid)
 		reply(in, ENOENT, NULL, 0);
@@ -130,14 +133,14 @@ static void do_open(const struct fuse_in_header *in)
 
 static void do_getattr(const struct fuse_in_header *in)
 {
-	struct fuse_attr_out out = {.attr_valid = 1};
+	struct fuse_attr_out out = { .attr_valid = 1 };
 
 	reply(in, get_attr(in->nodeid, &out.attr), &out, sizeof(out));
 }
 
 static void do_statfs(const struct fuse_in_header *in)
 {
-	struct fuse_statfs_out out = {.st = {.bsize = 4096, .namelen = 255}};
+	struct fuse_statfs_out out = { .st = { .bsize = 4096, .namelen = 255 } };
 
 	reply(in, 0, &out, sizeof(out));
 }

@@ -51,8 +51,8 @@ static void die(const char *what)
 
 static int listen_on(const char *address, const char *port, int receive_buffer)
 {
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(atoi(port))};
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(atoi(port)) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
 	bool is_v6 = strchr(address, ':');
 	int fd, one = 1;
 
@@ -121,7 +121,7 @@ static void wait_for_usr1(void)
 
 static void reset(int fd)
 {
-	struct linger now = {.l_onoff = 1};
+	struct linger now = { .l_onoff = 1 };
 
 	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)))
 		die("SO_LINGER");
@@ -166,13 +166,13 @@ static long long receive(int fd, const struct options *o, struct expected *e)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"check", required_argument, NULL, 'c'},
-		{"accept-delay", required_argument, NULL, 'a'},
-		{"slow", required_argument, NULL, 'w'},
-		{"stall", required_argument, NULL, 's'},
-		{"reset", required_argument, NULL, 'r'},
-		{"rcvbuf", required_argument, NULL, 'b'},
-		{"help", no_argument, NULL, 'h'},
+		{ "check", required_argument, NULL, 'c' },
+		{ "accept-delay", required_argument, NULL, 'a' },
+		{ "slow", required_argument, NULL, 'w' },
+		{ "stall", required_argument, NULL, 's' },
+		{ "reset", required_argument, NULL, 'r' },
+		{ "rcvbuf", required_argument, NULL, 'b' },
+		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
 	int c;
@@ -210,8 +210,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.stall_after = -1, .reset_after = -1};
-	struct expected e = {.differs_at = -1};
+	struct options o = { .stall_after = -1, .reset_after = -1 };
+	struct expected e = { .differs_at = -1 };
 	int first = parse_options(argc, argv, &o);
 	long long bytes;
 	sigset_t set;

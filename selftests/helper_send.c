@@ -69,10 +69,10 @@ static __u32 path_number(const char *name)
 
 static int connect_to(const char *address, const char *port, const struct options *o)
 {
-	struct timeval timeout = {.tv_sec = o->timeout_ms / 1000,
-				  .tv_usec = o->timeout_ms % 1000 * 1000};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(atoi(port))};
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+	struct timeval timeout = { .tv_sec = o->timeout_ms / 1000,
+				   .tv_usec = o->timeout_ms % 1000 * 1000 };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(atoi(port)) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
 	bool is_v6 = strchr(address, ':');
 	int fd;
 
@@ -119,12 +119,12 @@ static void print_result(int call, const struct pagewire_result *r)
 static int send_files(int device, int sock, char **files, int nr, const struct options *o)
 {
 	struct pagewire_segment segments[MAX_FILES] = {};
-	struct pagewire_send request = {.segments = (__u64)(unsigned long)segments,
-					.nr_segments = nr,
-					.socket = sock,
-					.path = o->path,
-					.flags = o->flags,
-					.cookie = 4711};
+	struct pagewire_send request = { .segments = (__u64)(unsigned long)segments,
+					 .nr_segments = nr,
+					 .socket = sock,
+					 .path = o->path,
+					 .flags = o->flags,
+					 .cookie = 4711 };
 	int call = 0;
 
 	for (int i = 0; i < nr; i++) {
@@ -147,18 +147,18 @@ static int send_files(int device, int sock, char **files, int nr, const struct o
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"path", required_argument, NULL, 'p'},
-		{"offset", required_argument, NULL, 'o'},
-		{"length", required_argument, NULL, 'l'},
-		{"direct", no_argument, NULL, 'd'},
-		{"sg-only", no_argument, NULL, 's'},
-		{"more", no_argument, NULL, 'm'},
-		{"nonblock", no_argument, NULL, 'n'},
-		{"timeout", required_argument, NULL, 't'},
-		{"sndbuf", required_argument, NULL, 'b'},
-		{"gate", required_argument, NULL, 'g'},
-		{"repeat", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
+		{ "path", required_argument, NULL, 'p' },
+		{ "offset", required_argument, NULL, 'o' },
+		{ "length", required_argument, NULL, 'l' },
+		{ "direct", no_argument, NULL, 'd' },
+		{ "sg-only", no_argument, NULL, 's' },
+		{ "more", no_argument, NULL, 'm' },
+		{ "nonblock", no_argument, NULL, 'n' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "sndbuf", required_argument, NULL, 'b' },
+		{ "gate", required_argument, NULL, 'g' },
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
 	int c;
@@ -211,7 +211,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.path = PAGEWIRE_PATH_SG, .open_flags = O_RDONLY, .repeat = 1};
+	struct options o = { .path = PAGEWIRE_PATH_SG, .open_flags = O_RDONLY, .repeat = 1 };
 	int first = parse_options(argc, argv, &o);
 	int nr = argc - first - 2;
 	int device, sock;

@@ -92,13 +92,18 @@ sleep 0.3
 pid=$(pgrep -P "$SEND_PID")
 check_equal "transfers: a header and one line, whatever the file's name" "$(wc -l <"$DEBUGFS/transfers")" 2
 line=$(tail -n 1 "$DEBUGFS/transfers")
-diag "$line"
+diag "$(cat -v <<<"$line")"
 check_match "transfers: tells process and command" "$line" "(^|[^0-9])${pid}[^0-9].*helper_send"
 check_match "transfers: tells the path" "$line" " sg "
 check_match "transfers: tells the file" "$line" "new.*line"
 check_match "transfers: tells the range" "$line" "1000.*(5000000|5001000|5000999)"
 check_match "transfers: tells the peer" "$line" "$ADDRESS:$PORT"
 check_match "transfers: tells that it waits for the socket" "$line" "socket"
+read -r _ _ _ _ progress _ <<<"$line"
+check_true "transfers: tells how many bytes went: what the peer has read, and what is in the socket" \
+	"100000 <= $progress && $progress < 5000000"
+check_true "transfers: the header names as many columns as a line has" \
+	"$(head -n 1 "$DEBUGFS/transfers" | wc -w) == $(wc -w <<<"$line")"
 check_equal "the gauges show it" "$(gauge transfers) $(gauge files) $(gauge sockets) $(counter sg in_flight)" "1 1 1 1"
 
 # --- reset, with that in flight ------------------------------------------------------------------

@@ -10,8 +10,6 @@
 
 #include "fixture.h"
 
-#define ROOM (16 * MIB)
-
 FIXTURE(limit)
 {
 	int device;

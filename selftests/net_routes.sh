@@ -167,19 +167,18 @@ else
 fi
 
 # --- the link goes away for a while -----------------------------------------------------
-head -c 2000000 "$file" >"$TMP/twice"
-head -c 2000000 "$file" >>"$TMP/twice"
-receive_peer --check "$TMP/twice" --slow 20
-send_start --repeat 2 --length 2000000 "$file"
-wait_until 10 connected || diag "the sender doesn't connect"
-sleep 0.2
+receive_peer --check "$file" --stall 100000 --rcvbuf 16384
+send_start --sndbuf 16384 "$file"
+wait_until 10 grep -q stalled "$TMP/recv.out"
 ip -n $A link set va down
+kill -USR1 "$(pgrep -P "$RECV_PID")"
 sleep 1
+check_equal "the link is down: the transfer waits" "$(gauge transfers)" 1
 ip -n $A link set va up
 send_end
 receive_end
 read_values "$TMP/recv.out" PEER
 check_equal "the link goes down and up again: everything is sent" \
-	"$SEND_STATUS ${R[status]} ${R[bytes]}" "0 0 2000000"
-check_equal "the link goes down and up again: everything arrives" "${PEER[bytes]} ${PEER[differs_at]}" "4000000 -1"
+	"$SEND_STATUS ${R[status]} ${R[bytes]}" "0 0 $SIZE"
+check_equal "the link goes down and up again: everything arrives" "${PEER[bytes]} ${PEER[differs_at]}" "$SIZE -1"
 finish

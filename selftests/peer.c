@@ -14,8 +14,6 @@
 
 #include "fixture.h"
 
-#define ROOM (16 * MIB)
-
 /* A header and more of the file than a small pair takes. */
 static struct vector *long_vector(const struct testfile *f)
 {
@@ -387,6 +385,26 @@ TEST_F(send, a_socket_that_is_shut_down_midway_gives_epipe_and_the_exact_bytes)
 	EXPECT_EQ(0, s.answer);
 	expect_ended(_metadata, v, &s.send, EPIPE);
 	expect_prefix(_metadata, self, v, s.send.result.bytes);
+}
+
+/* Newer kernels refuse to disconnect a socket that somebody waits in. */
+TEST_F(send, a_socket_that_is_disconnected_midway_ends_the_transfer)
+{
+	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+	struct vector *v = long_vector(&self->file);
+	struct pagewire_send send = small_request(self, variant->path, v);
+	struct sender s;
+
+	sender_start(&s, self->device, &send);
+	ASSERT_TRUE(sender_blocks(&s));
+	connect(self->pair.tx, &nowhere, sizeof(nowhere));
+	close(self->pair.rx);
+	self->pair.rx = -1;
+	EXPECT_TRUE(sender_ends_within(&s, 5000));
+	sender_join(&s);
+	EXPECT_EQ(0, s.answer);
+	EXPECT_GT(0, s.send.result.status);
+	expect_consistent(_metadata, &s.send);
 }
 
 /* One transfer over a socket of the given make; the peer compares. */

@@ -391,6 +391,32 @@ TEST_F(send, a_socket_that_is_not_connected_is_refused)
 	}
 }
 
+/* A backlog that is full leaves the next one connecting. */
+TEST_F(send, a_socket_that_is_still_connecting_takes_nothing)
+{
+	struct sockaddr_in where = { .sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct pagewire_segment segment = file_segment(self->file.fd, 0, 100);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), queued[8];
+	socklen_t length = sizeof(where);
+	struct pagewire_send send;
+	unsigned int i;
+
+	ASSERT_EQ(0, bind(listener, (void *)&where, length));
+	ASSERT_EQ(0, listen(listener, 0));
+	ASSERT_EQ(0, getsockname(listener, (void *)&where, &length));
+	for (i = 0; i < ARRAY_SIZE(queued); i++) {
+		queued[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(queued[i], (void *)&where, length);
+	}
+	send = request(variant->path, queued[i - 1], &segment, 1);
+	EXPECT_EQ(device_send(self->device, &send) ? -ENOTCONN : -EAGAIN, send.result.status);
+	EXPECT_EQ(0, send.result.bytes);
+	for (i = 0; i < ARRAY_SIZE(queued); i++)
+		close(queued[i]);
+	close(listener);
+}
+
 TEST_F(send, refusals_are_counted_apart_from_transfers)
 {
 	struct pagewire_segment segment = file_segment(-1, 0, 100);

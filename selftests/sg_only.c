@@ -11,8 +11,6 @@
 #define FIXTURE_ONLY_SG
 #include "fixture.h"
 
-#define ROOM (8 * MIB)
-
 static struct pagewire_send sg_only(FIXTURE_DATA(send) * self, const struct vector *v)
 {
 	struct pagewire_send send = request(PAGEWIRE_PATH_SG, self->pair.tx, v->segments, v->nr);

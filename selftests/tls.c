@@ -12,8 +12,6 @@
 
 #include "fixture.h"
 
-#define ROOM (8 * MIB)
-
 #ifndef SOL_TLS
 #define SOL_TLS 282
 #endif

@@ -254,7 +254,10 @@ int net_finish(int socket)
 	while (net_unacked(socket) > 0) {
 		if (info_of(socket).tcpi_state == STATE_CLOSE) {
 			getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length);
-			return error ? -error : -ECONNRESET;
+			/* It may have been acknowledged, and closed, since we looked. */
+			if (!error && net_unacked(socket) > 0)
+				error = ECONNRESET;
+			return -error;
 		}
 		if (nanosleep(&wait, NULL) < 0)
 			return -errno;

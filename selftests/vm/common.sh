@@ -46,3 +46,15 @@ kernel_dir() { printf '%s/kernel/%s\n' "$CACHE" "$1"; }
 
 # The full release of an unpacked kernel ("6.12.117+deb12-cloud-amd64").
 kernel_release() { cat "$(kernel_dir "$1")/release"; }
+
+# The files of the source tree, each name ended by a zero byte: what git knows or would add; all but build/ where
+# there is no git, or where it refuses a tree that belongs to somebody else.
+source_files()
+{
+	(cd "$REPO" && if git rev-parse --git-dir >/dev/null 2>&1; then
+		git ls-files -z --cached --others --exclude-standard | sort -zu |
+			while read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done
+	else
+		find . \( -path ./build -o -path ./.git \) -prune -o -type f -printf '%P\0'
+	fi)
+}
