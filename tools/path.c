@@ -20,17 +20,13 @@ const struct path paths[] = {
 	  path_splice },
 	{ "msg-zerocopy", "send(2) with MSG_ZEROCOPY from a mapping of the file", false,
 	  path_msg_zerocopy },
-<<<<<<< HEAD
 	{ "uring-splice", "io_uring: two linked splices through a pipe of 1 MiB", false,
 	  path_uring_splice, path_ring_unavailable },
 	{ "uring-direct", "io_uring: direct reads in flight, and send: one copy", false,
 	  path_uring_direct, path_uring_direct_unavailable },
 	{ "uring-direct-zc", "the same with registered buffers and zero-copy send", false,
 	  path_uring_direct_zc, path_uring_direct_unavailable },
-	{ "copy", "the module copies from the page cache: the old way, to compare", true,
-=======
 	{ "copy", "the module copies, as Linux 2.1's sendfile: for comparison", true,
->>>>>>> main
 	  path_module_copy },
 	{ "sg", "the module passes page descriptors: no copy", true, path_module_sg },
 };
