@@ -111,7 +111,7 @@ bench: setup module tools tests ## sender CPU and rate of every path, in the VM;
 	@selftests/bench/run
 
 .PHONY: bench-uml
-bench-uml: setup ## the same ratios at native speed, on User-Mode Linux
+bench-uml: ## the same ratios at native speed, on User-Mode Linux
 	@selftests/bench/uml/run
 
 .PHONY: lint
