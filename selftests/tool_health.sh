@@ -18,9 +18,9 @@ check_equal "doctor: no remedies when all is well" "$(grep -ciE 'remedy:|WRONG' 
 cmd_ok "doctor --json: status 0" pagewire doctor --json
 check_match "doctor --json: says so" "$(json "$OUT" well)" "^(1|true)$"
 cmd_ok "version: status 0" pagewire version
-check_match "version: tells tool, module and their ABI" "$(tr '\n' ' ' <"$OUT")" "tool.*ABI 1.*module.*ABI 1"
+check_match "version: tells tool, module and their ABI" "$(tr '\n' ' ' <"$OUT")" "tool.*ABI 2.*module.*ABI 2"
 cmd_ok "version --json: status 0" pagewire version --json
-check_equal "version --json: tells ABI and paths of the module" "$(json "$OUT" module.abi module.paths)" "1 copy,sg"
+check_equal "version --json: tells ABI and paths of the module" "$(json "$OUT" module.abi module.paths)" "2 copy,sg"
 
 # --- stats and reset -----------------------------------------------------------------------
 cmd_ok "reset: status 0" pagewire reset

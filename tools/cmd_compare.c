@@ -19,8 +19,9 @@
 static const char usage[] =
 	"Usage: pagewire compare FILE [OPTIONS]\n\n"
 	"Sends FILE over loopback by all paths, alternating round by round, checks what\n"
-	"arrives, and shows what each path cost. Needs no module for the paths of user\n"
-	"space.\n\n"
+	"arrives, and shows what each path cost. The paths of user space need no module;\n"
+	"with it, as root, copies and switches are counted by its probes and held against\n"
+	"what articles on zero-copy say.\n\n"
 	"  --sizes LIST    bytes of one transfer: numbers with K, M, G, and 'all' for the\n"
 	"                  whole file, with commas between them (all). Smaller ones than\n"
 	"                  the file go one after the other, up to 1,024 and 64 MiB in a\n"

@@ -25,19 +25,23 @@
 static const char usage[] =
 	"Usage: pagewire observe [OPTIONS] [--] COMMAND [ARG...]\n"
 	"       pagewire observe [OPTIONS] --pid PID\n\n"
-	"Counts what COMMAND, or a process that runs, has the kernel do: bytes copied and bytes\n"
-	"passed by descriptor, system calls, switches, reads from disks. Ends with the command\n"
-	"or the process, or with Ctrl-C, and says what that means. Needs root and the module.\n\n"
+	"Counts what COMMAND, or a process that runs, has the kernel do: bytes copied and\n"
+	"passed by descriptor, system calls, switches, reads from disks. Ends with the\n"
+	"command or the process, or with Ctrl-C, and says what that means. Needs root and\n"
+	"the module.\n\n"
 	"      --pid=PID           a process with all its threads\n"
-	"      --label=NAME        count under this name in debugfs (the command's name, or\n"
-	"                          pid-PID); who uses one name at a time is counted together\n"
+	"      --label=NAME        count under this name in debugfs (the command's name,\n"
+	"                          or pid-PID); those that have one name at a time are\n"
+	"                          counted together\n"
 	"      --no-children       leave out the processes that it forks from now on\n"
 	"      --interval=SECONDS  show meanwhile what was counted since the last line\n"
-	"      --output=FILE       write all this there; standard output is the command's alone\n"
+	"      --output=FILE       write all this there; standard output is left to the\n"
+	"                          command\n"
 	"      --json              JSON objects, one a line\n"
 	"  -h, --help              this text\n\n"
-	"Exit status: that of COMMAND, 128 + N if signal N ended it, 126 or 127 if it can't be\n"
-	"run or isn't there. Before it runs, and with --pid: as the other commands.\n";
+	"Exit status: that of COMMAND, 128 + N if signal N ended it, 126 or 127 if it\n"
+	"can't be run or isn't there. Before it runs, and with --pid: as the other\n"
+	"commands.\n";
 
 struct observe_options {
 	const char *label, *output;

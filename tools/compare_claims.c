@@ -131,11 +131,14 @@ static void check_cache(struct claim_check *check, const struct trial *trial,
 		check->on_cache = AGREES;
 	} else {
 		check->on_cache = DIFFERS;
-		add_why(check,
-			cache >= NEAR ? "%.2f of each byte came through the page cache"
-				      : "%.2f of each byte came from a disk: this file "
-					"system has none, or keeps the file in memory",
-			cache >= NEAR ? cache : user);
+		if (cache >= NEAR)
+			add_why(check, "%.2f of each byte came through the page cache", cache);
+		else
+			add_why(check,
+				"only %.2f of each byte came from a disk straight into the "
+				"program's pages: the file system keeps files in memory, or has no "
+				"direct I/O",
+				user);
 	}
 }
 
