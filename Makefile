@@ -14,6 +14,7 @@ export PAGEWIRE_CACHE := $(or $(PAGEWIRE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.
 # The module is built in build/<name>, one folder for each kernel and for each deliberate fault.
 # KDIR=... builds for any other kernel of a supported version.
 ifeq ($(origin KDIR),undefined)
+$(if $(filter $(KERNEL),$(KERNELS)),,$(error KERNEL=$(KERNEL): must be one of: $(KERNELS)))
 KDIR := $(PAGEWIRE_CACHE)/kernel/$(KERNEL)/build
 NAME := $(KERNEL)$(FAULT:%=-%)
 else

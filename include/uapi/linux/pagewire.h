@@ -27,6 +27,7 @@
  *
  * Going on after a partial transfer: result.segment is the first segment
  * that did not go out whole and result.segment_bytes says how much of it did.
+ * A range that the file ended before counts as whole; what follows is sent.
  *
  * Blocking. As send(2): a full socket is waited for, for as long as
  * SO_SNDTIMEO allows between two bits of progress; O_NONBLOCK on the socket,
@@ -171,7 +172,9 @@ enum pagewire_reason {
  * @status: 0, or a negative errno
  * @reason: enum pagewire_reason: why it was refused or why it ended; 0 when
  *	@status says all there is to say
- * @copied_why: bits 1u << enum pagewire_reason: why bytes were copied
+ * @copied_why: bits 1u << enum pagewire_reason: why bytes were copied, what
+ *	could not be helped before what was asked for; after a refusal for
+ *	PAGEWIRE_WHY_SG_ONLY, why they would have been
  * @flags: PAGEWIRE_RESULT_*
  * @path: the path that ran
  * @disk_waits: how often the transfer slept for the disk
@@ -215,7 +218,7 @@ struct pagewire_result {
  * Errors of the call (the transfer was refused, nothing was sent):
  *   EFAULT      the structure, the array or a memory segment isn't there
  *   EINVAL      unknown flag, path or kind; reserved field not 0; no segment;
- *		 offset + length out of range
+ *		 offset + length out of range; SG_ONLY with path copy
  *   E2BIG       too many segments, or too much caller memory
  *   EBADF       no such descriptor; O_PATH; not opened for reading
  *   EISDIR      a directory
@@ -234,7 +237,9 @@ struct pagewire_result {
  *		 transfer has the socket
  *   EINTR       a signal
  *   EPIPE, ECONNRESET, ETIMEDOUT, ...  as send(2)
- *   EIO, ...    the file could not be read
+ *   EIO, ...    the file could not be read; EINVAL from a stacked file system
+ *		 (overlayfs) whose file was opened with O_DIRECT, for a range
+ *		 that isn't aligned
  *   EOPNOTSUPP  reason PAGEWIRE_WHY_SG_ONLY: bytes in the middle needed a copy
  */
 struct pagewire_send {
