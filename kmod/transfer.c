@@ -409,6 +409,7 @@ int pw_transfer_run(struct pw_transfer *t)
 }
 
 void *pw_live_start(struct seq_file *m, loff_t *pos)
+	__acquires(&live_lock)
 {
 	spin_lock(&live_lock);
 	return seq_list_start_head(&live, *pos);
@@ -420,6 +421,7 @@ void *pw_live_next(struct seq_file *m, void *v, loff_t *pos)
 }
 
 void pw_live_stop(struct seq_file *m, void *v)
+	__releases(&live_lock)
 {
 	spin_unlock(&live_lock);
 }

@@ -124,18 +124,18 @@ check_match "a peer that resets: the error names file, peer and cause" "$(<"$ERR
 	"$ADDRESS:$PORT.*(reset|[Bb]roken pipe)"
 receive_end
 
-receive_peer --stall 100000 --rcvbuf 16384
-timeout -s INT -k 5 1 pagewire send "$dir/large" "$ADDRESS:$PORT" --path $path >"$OUT" 2>"$ERR"
-check_match "interrupted by a signal: the error says so, and how far it came" "$(<"$ERR")" \
-	"signal.* of 20971520 bytes"
-kill "$RECV_PID" 2>/dev/null
-receive_end
-if [ -n "$MODULE_PATHS" ]; then
+# A signal, once the peer has stopped reading
+for path in $path ${MODULE_PATHS:+sg copy}; do
 	receive_peer --stall 100000 --rcvbuf 16384
-	timeout -s INT -k 5 1 pagewire send "$dir/large" "$ADDRESS:$PORT" --path sg >"$OUT" 2>"$ERR"
-	check_match "interrupted by a signal, sg: the error says so, and how far it came" "$(<"$ERR")" \
+	timeout 30 pagewire send "$dir/large" "$ADDRESS:$PORT" --path "$path" >"$OUT" 2>"$ERR" &
+	pid=$!
+	wait_until 15 grep -q stalled "$TMP/recv.out"
+	kill -INT "$(pgrep -P "$pid")"
+	wait "$pid"
+	check_equal "$path: interrupted by a signal: status 5" "$?" 5
+	check_match "$path: interrupted by a signal: the error says so, and how far it came" "$(<"$ERR")" \
 		"signal.* of 20971520 bytes"
 	kill "$RECV_PID" 2>/dev/null
 	receive_end
-fi
+done
 finish
