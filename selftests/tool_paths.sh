@@ -68,7 +68,7 @@ check_paths()
 for where in ${TEST_DIRS:-$(disk_dir) /tmp}; do
 	dir=$(mktemp -d "$where/paths.XXXXXX") || continue
 	at_exit rm -rf "$dir"
-	fs=$(stat -f -c %T "$dir")
+	fs=$(findmnt -n -o FSTYPE -T "$dir" | tail -n 1)
 	files=()
 	for size in $SIZES; do
 		random_file "$dir/$size" "$size"
@@ -97,7 +97,8 @@ check_paths "a range across 4 GiB" "$dir/data" "$dir/sparse" --offset $((4096 * 
 	--length $((MIB + 333))
 
 # --- system calls -----------------------------------------------------------------------------
-# The path's own calls lie between the look for a terminal and the end of the connection.
+# The path's own calls lie between the look for a terminal and the end of the connection. Reading
+# the clock is a call where the clock can't be read without.
 if command -v strace >/dev/null; then
 	random_file "$dir/data" $((5 * MIB + 777))
 	for path in "${user_paths[@]}"; do
@@ -105,7 +106,8 @@ if command -v strace >/dev/null; then
 		timeout 60 strace -o "$TMP/strace" pagewire send "$dir/data" "$ADDRESS:$PORT" --path "$path" --json \
 			>"$TMP/send.out" 2>"$TMP/send.err"
 		receive_end
-		calls=$(awk '/^rt_sigaction|^ioctl\(2, TCGETS/ { n = 0; next } /^shutdown/ { print n; exit } { n++ }' "$TMP/strace")
+		calls=$(awk '/^rt_sigaction|^ioctl\(2, TCGETS/ { n = 0; next } /^clock_/ { next }
+			/^shutdown/ { print n; exit } { n++ }' "$TMP/strace")
 		check_equal "$path: as many system calls as strace sees" "$(json "$TMP/send.out" system_calls)" "$calls"
 	done
 else
@@ -123,8 +125,8 @@ for path in pread-nowait uring-direct uring-direct-zc; do
 	case $path in
 	pread-nowait) want="^$((2 * size)) 0$" ;;
 	uring-direct) want="^($size|null) 0$" ;;
-	# Linux 6.1 doesn't tell; later ones say that the local route made them copy.
-	uring-direct-zc) want="^($size 0|null 0|null null)$" ;;
+	# The local route makes the kernel copy, and it says so.
+	uring-direct-zc) want="^($size|null) 0$" ;;
 	esac
 	check_match "$path: tells what was copied and passed" "$got" "$want"
 done

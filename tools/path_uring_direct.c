@@ -22,7 +22,7 @@
 /* Here a buffer is only free when the peer has acknowledged it: more of them. */
 #define ZC_BUFFERS  32
 
-/* Since Linux 6.2; liburing 2.3 doesn't know them. */
+/* Since Linux 6.2, and in updates of 6.1; liburing 2.3 doesn't know them. */
 #ifndef IORING_SEND_ZC_REPORT_USAGE
 #define IORING_SEND_ZC_REPORT_USAGE  (1U << 3)
 #define IORING_NOTIF_USAGE_ZC_COPIED (1U << 31)
@@ -69,7 +69,6 @@ struct transfer {
 static struct {
 	char *memory;
 	bool registered;
-	bool no_usage; /* this kernel doesn't say whether it copied */
 	struct buffer buffers[ZC_BUFFERS];
 } pool;
 
@@ -159,8 +158,7 @@ static void send_buffer(struct transfer *t, struct buffer *buffer)
 		flags |= MSG_MORE;
 	if (t->zero_copy)
 		io_uring_prep_send_zc_fixed(sqe, t->job->socket, buffer->memory + buffer->first,
-					    length, flags,
-					    pool.no_usage ? 0 : IORING_SEND_ZC_REPORT_USAGE, 0);
+					    length, flags, IORING_SEND_ZC_REPORT_USAGE, 0);
 	else
 		io_uring_prep_send(sqe, t->job->socket, buffer->memory + buffer->first, length,
 				   flags);
@@ -193,12 +191,7 @@ static void send_reported(struct transfer *t, struct buffer *buffer, int usage)
 	buffer->copied |= (uint32_t)usage & IORING_NOTIF_USAGE_ZC_COPIED;
 	if (--buffer->unreported)
 		return;
-	if (pool.no_usage) {
-		t->out->copied_bytes = -1;
-		t->out->passed_bytes = -1;
-		t->out->note = "this kernel doesn't say whether it copied what was sent "
-			       "(Linux 6.2 and later do)";
-	} else if (buffer->copied) {
+	if (buffer->copied) {
 		if (t->out->copied_bytes >= 0)
 			t->out->copied_bytes += buffer->unreported_bytes;
 		t->out->note = "the kernel copied what was sent with IORING_OP_SEND_ZC "
@@ -216,10 +209,11 @@ static void send_failed(struct transfer *t, int err)
 {
 	if (err == -EAGAIN)
 		t->socket_full = true;
-	else if (err == -EINVAL && t->zero_copy && !pool.no_usage && !t->out->bytes)
-		pool.no_usage = true; /* tried again without asking for it */
 	else
 		t->error = err;
+	if (err == -EINVAL && t->zero_copy)
+		t->out->note = "this kernel's IORING_OP_SEND_ZC doesn't say whether it copies "
+			       "(Linux 6.2 and updates of 6.1 do)";
 	if (err == -EOPNOTSUPP)
 		t->out->note = "this socket can't do IORING_OP_SEND_ZC";
 }
