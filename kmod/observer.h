@@ -15,7 +15,7 @@
  * @tagger: its tags
  */
 struct pw_observer {
-	struct mutex lock;
+	struct mutex lock;	/* guards all of this */
 	bool armed;
 	struct pw_tagger tagger;
 };

@@ -113,8 +113,11 @@ static void on_bio(void *data, struct bio *bio)
 	struct bio_vec bv;
 	struct bvec_iter i;
 
-	/* Stacked devices pass clones on: count what the file system asked. */
-	if (bio_op(bio) != REQ_OP_READ || bio_flagged(bio, BIO_CLONED))
+	/*
+	 * What a stacked device passes on comes from inside the call that gave
+	 * it the first bio: count what the file system asked.
+	 */
+	if (bio_op(bio) != REQ_OP_READ || current->bio_list)
 		return;
 	rcu_read_lock();
 	label = pw_label_of_current();

@@ -16,7 +16,7 @@
 #define SIZE	(2 * MIB)
 #define BLOCK	(64 * KIB)
 #define CALLS	(SIZE / BLOCK)
-#define ROOM	(2 * SIZE)
+#define SEEN_ROOM	(2 * SIZE)
 #define RECORDS (SIZE / 16384)
 
 #ifndef SO_ZEROCOPY
@@ -83,11 +83,11 @@ static void run(struct __test_metadata *_metadata, FIXTURE_DATA(seen) * self,
 	struct seen before;
 
 	seen_read(&before, self->load.label);
-	receiver_start(&self->receiver, self->pair.rx, ROOM, 0, 0);
+	receiver_start(&self->receiver, self->pair.rx, SEEN_ROOM, 0, 0);
 	self->load.run = job;
 	worker_start(&w, &self->load);
 	ASSERT_EQ(0, worker_end(&w, &self->load));
-	EXPECT_EQ(ROOM, receiver_wait(&self->receiver, ROOM));
+	EXPECT_EQ(SEEN_ROOM, receiver_wait(&self->receiver, SEEN_ROOM));
 	receiver_stop(&self->receiver, false);
 	expect_bytes(_metadata, self->file.image, self->receiver.bytes + SIZE, SIZE, "counted");
 	self->calls = w.shared->calls;
