@@ -13,11 +13,11 @@
 #include "fixture.h"
 #include "seen.h"
 
-#define SIZE	(2 * MIB)
-#define BLOCK	(64 * KIB)
-#define CALLS	(SIZE / BLOCK)
-#define SEEN_ROOM	(2 * SIZE)
-#define RECORDS (SIZE / 16384)
+#define SIZE	  (2 * MIB)
+#define BLOCK	  (64 * KIB)
+#define CALLS	  (SIZE / BLOCK)
+#define SEEN_ROOM (2 * SIZE)
+#define RECORDS	  (SIZE / 16384)
 
 #ifndef SO_ZEROCOPY
 #define SO_ZEROCOPY 60
