@@ -28,7 +28,7 @@ static bool name_ok(const char *name)
 	if (!*name || *name == '.')
 		return false;
 	for (c = name; *c; c++)
-		if (!isalnum(*c) && !strchr("-_.:", *c))
+		if (!isascii(*c) || (!isalnum(*c) && !strchr("-_.:", *c)))
 			return false;
 	return c - name < PAGEWIRE_LABEL_MAX;
 }

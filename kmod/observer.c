@@ -61,7 +61,7 @@ static struct task_struct *find_process(pid_t pid)
 	struct task_struct *task = current;
 
 	rcu_read_lock();
-	if (pid)
+	if (pid)	/* a negative one is nobody's */
 		task = pid_task(find_vpid(pid), PIDTYPE_TGID);
 	if (task)
 		get_task_struct(task);
@@ -100,7 +100,7 @@ int pw_observer_tag(struct pw_observer *observer,
 
 	if (!PW_PROBES)
 		return -EOPNOTSUPP;
-	if (tag->flags & ~PAGEWIRE_TAG_CHILDREN || tag->pid < 0 ||
+	if (tag->flags & ~PAGEWIRE_TAG_CHILDREN ||
 	    memchr_inv(tag->reserved, 0, sizeof(tag->reserved)) ||
 	    !memchr(tag->label, 0, sizeof(tag->label)))
 		return -EINVAL;
