@@ -145,6 +145,9 @@ void pw_tag_fork(pid_t parent, pid_t child);
 void pw_tag_gone(pid_t tgid);
 void pw_tag_socket(const struct sock *sk, struct pw_label *label);
 struct pw_label *pw_tag_find_socket(const struct sock *sk);
+/* Remembers, and tells, whether its payload went out in the linear part last. */
+void pw_tag_socket_sent(const struct sock *sk, bool linear);
+bool pw_tag_socket_was_linear(const struct sock *sk);
 void pw_tag_socket_gone(const struct sock *sk);
 /* The same for a buffer of user pages (struct ubuf_info) that was sent. */
 void pw_tag_ubuf(const void *ubuf, struct pw_label *label);

@@ -166,6 +166,7 @@ static void on_xmit(void *data, const struct sk_buff *skb,
 	const struct sock *sk = skb->sk;
 	struct pw_label *label;
 
+	pw_probe_segmented();
 	/* A device on top of another hands the packet on: count the last. */
 	if (!sk || !list_empty(&dev->adj_list.lower))
 		return;
@@ -177,6 +178,8 @@ static void on_xmit(void *data, const struct sk_buff *skb,
 		if (ubuf)
 			pw_tag_ubuf(ubuf, label);
 		count_payload(label, skb, headers_of(skb), 1);
+		if (skb->len > headers_of(skb))
+			pw_tag_socket_sent(sk, !skb_shinfo(skb)->nr_frags);
 	}
 	rcu_read_unlock();
 }
@@ -189,9 +192,15 @@ static void on_retransmit(void *data, const struct sock *sk,
 	rcu_read_lock();
 	label = pw_tag_find_socket(sk);
 	if (label) {
-		/* The queue's skb has no headers: these went into a clone. */
+		/*
+		 * The queue's skb has no headers: these went into a clone. It
+		 * has its fragments even where the device can't gather.
+		 */
 		pw_seen_add(label, PW_S_RETRANSMITTED, skb->len);
-		count_payload(label, skb, 0, -1);
+		if (pw_tag_socket_was_linear(sk))
+			pw_seen_add(label, PW_S_TX_LINEAR, -(s64)skb->len);
+		else
+			count_payload(label, skb, 0, -1);
 	}
 	rcu_read_unlock();
 }

@@ -55,6 +55,9 @@ static inline u64 pw_probe_missed(void)
 static inline void pw_probe_show(struct seq_file *m) { }
 #endif
 
+/* The packet that skb_segment() took apart has left, or will not. */
+void pw_probe_segmented(void);
+
 /* The same of probe_copy.c alone, for probe.c. */
 void pw_probe_copy_arm(void);
 void pw_probe_copy_disarm(void);

@@ -122,14 +122,46 @@ struct hook {
 };
 
 /*
+ * Whose packet this CPU takes apart for a device that can't. Its segments have
+ * no socket until they are whole, and may be copied before that. Bottom halves
+ * are off from there until the first of them is transmitted.
+ */
+static DEFINE_PER_CPU(struct pw_label *, segmenting);
+
+void pw_probe_segmented(void)
+{
+	this_cpu_write(segmenting, NULL);
+}
+
+static void on_segment(unsigned long ip, unsigned long parent_ip,
+		       struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	const struct sk_buff *skb = (void *)pw_ftrace_argument(fregs, 0);
+	struct pw_label *label = NULL;
+	int bit;
+
+	bit = ftrace_test_recursion_trylock(ip, parent_ip);
+	if (bit < 0)
+		return;
+	rcu_read_lock();
+	if (skb->sk)
+		label = pw_tag_find_socket(skb->sk);
+	this_cpu_write(segmenting, label);
+	rcu_read_unlock();
+	ftrace_test_recursion_unlock(bit);
+}
+
+/*
  * Whose packet it is. One on its way up has no socket any more, but one with
  * user pages still names the buffer, whose label was noted when it was sent.
  */
 static struct pw_label *label_of(const struct sk_buff *skb)
 {
+	struct ubuf_info *ubuf = skb_zcopy((struct sk_buff *)skb);
+
 	if (skb->sk)
 		return pw_tag_find_socket(skb->sk);
-	return pw_tag_find_ubuf(skb_zcopy((struct sk_buff *)skb));
+	return ubuf ? pw_tag_find_ubuf(ubuf) : this_cpu_read(segmenting);
 }
 
 static void count_packet(struct hook *hook, const struct sk_buff *skb,
@@ -227,6 +259,7 @@ static struct hook hooks[] = {
 	{ "skb_copy_and_csum_bits", on_packet, PW_S_IN_KERNEL, 3 },
 	{ "skb_store_bits", on_packet, PW_S_IN_KERNEL, 3 },
 	{ "skb_copy_ubufs", on_ubufs, PW_S_UNDONE },
+	{ "skb_segment", on_segment, PW_S_IN_KERNEL },
 	{ "tcp_sendmsg_locked", on_send, PW_S_PASSED },
 	/* 6.1 only: from 6.5 on pages go through sendmsg as well. */
 	{ "do_tcp_sendpages", on_send, PW_S_PASSED, 0, true },

@@ -37,12 +37,14 @@ struct pw_tag {
  * @rcu: to free it
  * @sk: only compared, never followed
  * @label: where its transmissions are counted
+ * @linear: the last packet with payload had none in fragments
  */
 struct pw_tagged_socket {
 	struct hlist_node hash;
 	struct rcu_head rcu;
 	const struct sock *sk;
 	struct pw_label *label;
+	bool linear;
 };
 
 /*
@@ -194,6 +196,21 @@ struct pw_label *pw_tag_find_socket(const struct sock *sk)
 	struct pw_tagged_socket *s = find_socket(sk);
 
 	return s ? s->label : NULL;
+}
+
+void pw_tag_socket_sent(const struct sock *sk, bool linear)
+{
+	struct pw_tagged_socket *s = find_socket(sk);
+
+	if (s)
+		WRITE_ONCE(s->linear, linear);
+}
+
+bool pw_tag_socket_was_linear(const struct sock *sk)
+{
+	struct pw_tagged_socket *s = find_socket(sk);
+
+	return s && READ_ONCE(s->linear);
 }
 
 /* The last process that sent on it has it. */
